@@ -1,0 +1,60 @@
+# Every target sets up what it needs: a virtual environment in .venv, from hashed requirements.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+UV_LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format dev bench cluster-test images lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml requirements/dev.txt
+	@echo "Making the virtual environment in $(VENV) (a minute or two, once)"
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP) ## the whole system on this machine: real jobs, from rows to immutable files
+	@exec $(BIN)/python -m regen_devcluster.demo
+
+dev: $(STAMP) ## the demo's stack, kept running; prints the kubeconfig to export
+	@exec $(BIN)/regen-devcluster up
+
+test: $(STAMP) ## every test that runs without a cluster
+	env -u KUBECONFIG $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not cluster" $(ARGS)
+
+lint: $(STAMP) ## format check, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config pyproject.toml
+
+format: $(STAMP) ## format and mend what can be mended
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format --quiet .
+
+bench: $(STAMP) ## benchmarks, each a table of ratios
+	$(BIN)/python -m bench
+
+cluster-test: $(STAMP) ## the end-to-end suite against the cluster that KUBECONFIG names
+	@test -n "$(KUBECONFIG)" || { echo "cluster-test: set KUBECONFIG to a test cluster's kubeconfig"; exit 2; }
+	$(BIN)/python -m pytest tests/e2e $(ARGS)
+
+images: ## build the images with docker, podman or buildah
+	./images.sh $(ARGS)
+
+lock: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(UV_LOCK) --group dev --extra operator --extra runner --extra cli --extra devcluster pyproject.toml -o requirements/dev.txt
+	$(UV_LOCK) --group build pyproject.toml -o requirements/build.txt
+	$(UV_LOCK) --extra operator --extra cli pyproject.toml -o requirements/operator.txt
+	$(UV_LOCK) --extra runner pyproject.toml -o requirements/runner.txt
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,213 @@
+"""Looking at a database without changing it: is everything there, as it should be? (``regen migrate --check``)"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+
+from regen_core.database import expected, roles
+from regen_core.database.explain import explained
+from regen_core.database.roles import DEFAULT_PREFIX, Roles
+from regen_core.database.tables import VERSION_TABLE, metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Connection = psycopg.Connection[Any]
+
+CONNECT_TIMEOUT: Final = 10
+_SET_OPTION_SINCE: Final = 160000
+
+
+def check(url: str, *, role_prefix: str = DEFAULT_PREFIX) -> list[str]:
+    """Everything missing or wrong, one line each; empty means all right. Reads catalogs only.
+
+    Args:
+        url: a libpq connection string of any login.
+        role_prefix: as the migration was told.
+
+    Raises:
+        SettingsInvalid: the prefix is no identifier.
+        DatabaseUnavailable: the server cannot be reached.
+    """
+    names = Roles(role_prefix)
+    try:
+        with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT, application_name="regen migrate --check") as connection:
+            connection.read_only = True
+            absent = [f"role {name}: expected to exist" for name in roles.missing(connection, names)]
+            faults = [*absent, *_structure(connection)]
+            if absent or any("expected to exist" in fault and fault.startswith("table") for fault in faults):
+                return faults  # owners and grants of what is not there say nothing more
+            return [*faults, *_owners(connection, names), *_grants(connection, names), *_logins(connection, names)]
+    except psycopg.Error as error:
+        raise explained(error) from error
+
+
+def _structure(connection: Connection) -> Iterator[str]:
+    yield from _version(connection)
+    yield from _columns(connection)
+    yield from _constraints_and_indexes(connection)
+    yield from _triggers(connection)
+    yield from _functions(connection)
+
+
+def _version(connection: Connection) -> Iterator[str]:
+    found = None
+    readable = connection.execute("SELECT has_table_privilege(to_regclass(%s), 'SELECT')", (f"public.{VERSION_TABLE}",))
+    match readable.fetchone():
+        case (False,):
+            return  # a login without our roles; the rest of the check compares what a version consists of
+        case (True,):
+            rows = connection.execute("SELECT version_num FROM public.regen_alembic_version").fetchall()
+            found = rows[0][0] if rows else None
+    if found != expected.VERSIONS[-1]:
+        yield f"schema version: expected {expected.VERSIONS[-1]}, got {found or 'none'}; run `regen migrate`"
+
+
+def _columns(connection: Connection) -> Iterator[str]:
+    found = {
+        (row[0], row[1]): row[2]
+        for row in connection.execute(
+            """SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL)
+               FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+               WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped"""
+        )
+    }
+    tables = {table for table, _ in found}
+    yield from (f"table {table}: expected to exist" for table in metadata.tables if table not in tables)
+    for (table, column), kind in expected.columns().items():
+        actual = found.get((table, column))
+        if table in tables and actual is None:
+            yield f"column {table}.{column}: expected to exist"
+        elif actual not in {None, kind} and (kind, actual) != ("text", "character varying"):
+            yield f"column {table}.{column}: expected {kind}, got {actual}"
+
+
+def _constraints_and_indexes(connection: Connection) -> Iterator[str]:
+    constraints = {
+        row[0]
+        for row in connection.execute("SELECT conname::text FROM pg_constraint WHERE connamespace = 'public'::regnamespace")
+    }
+    yield from (f"constraint {name}: expected to exist" for name in sorted(expected.constraints() - constraints))
+    indexes = {
+        row[0]
+        for row in connection.execute(
+            """SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+               WHERE c.relnamespace = 'public'::regnamespace AND i.indisvalid"""
+        )
+    }
+    yield from (f"index {name}: expected to exist and be valid" for name in sorted(expected.indexes() - indexes))
+
+
+def _triggers(connection: Connection) -> Iterator[str]:
+    found = {
+        (row[0], row[1]): (row[2], row[3])
+        for row in connection.execute(
+            """SELECT c.relname::text, t.tgname::text, t.tgenabled::text, p.proname::text
+               FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+               WHERE c.relnamespace = 'public'::regnamespace AND NOT t.tgisinternal"""
+        )
+    }
+    words = {"A": "ENABLE ALWAYS", "O": "enabled", "D": "disabled", "R": "enabled on a replica only"}
+    for (table, name), state in sorted(expected.triggers().items()):
+        actual = found.get((table, name))
+        if actual is None:
+            yield f"trigger {name} on {table}: expected to exist"
+        elif actual[0] != state:
+            yield f"trigger {name} on {table}: expected {words[state]}, got {words[actual[0]]}"
+
+
+def _functions(connection: Connection) -> Iterator[str]:
+    found = {
+        row[0]: row[1:]
+        for row in connection.execute(
+            """SELECT p.proname::text, p.prosrc, p.prosecdef,
+                      coalesce('search_path=pg_catalog, public, pg_temp' = ANY (p.proconfig), false)
+               FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'regen\\_%'"""
+        )
+    }
+    for name, function in sorted(expected.functions().items()):
+        if name not in found:
+            yield f"function {name}: expected to exist"
+            continue
+        body, definer, fixed_path = found[name]
+        if body != function.body:
+            yield f"function {name}: expected the body of this version, got another"
+        if definer != function.security_definer:
+            yield f"function {name}: expected SECURITY {'DEFINER' if function.security_definer else 'INVOKER'}"
+        if function.fixed_path and not fixed_path:
+            yield f"function {name}: expected a fixed search_path"
+
+
+def _owners(connection: Connection, names: Roles) -> Iterator[str]:
+    rows = connection.execute(
+        """SELECT kind, name, r.rolname::text FROM (
+               SELECT CASE relkind WHEN 'v' THEN 'view' ELSE 'table' END AS kind, relname::text AS name, relowner AS owner
+               FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname = ANY (%(tables)s)
+               UNION ALL
+               SELECT 'function', proname::text, proowner FROM pg_proc
+               WHERE pronamespace = 'public'::regnamespace AND proname = ANY (%(functions)s)
+               UNION ALL
+               SELECT 'type', typname::text, typowner FROM pg_type
+               WHERE typnamespace = 'public'::regnamespace AND typname = 'RegenerationJobStatus'
+           ) o JOIN pg_roles r ON r.oid = o.owner ORDER BY 1, 2""",
+        {"tables": [*metadata.tables, expected.VIEW, VERSION_TABLE], "functions": list(expected.functions())},
+    )
+    for kind, name, owner in rows:
+        if owner != names.owner:
+            yield f"{kind} {name}: expected to be owned by {names.owner}, got {owner}, who could drop its triggers"
+
+
+def _grants(connection: Connection, names: Roles) -> Iterator[str]:
+    ours = list(names.all[1:])
+    tables = [*metadata.tables, expected.VIEW, VERSION_TABLE]
+    parameters = {"roles": ours, "tables": tables, "functions": list(expected.functions())}
+    columns = set(
+        connection.execute(
+            """SELECT r.role, c.relname::text, a.attname::text, v.verb
+               FROM unnest(%(roles)s::text[]) AS r (role)
+               CROSS JOIN pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+               CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('REFERENCES')) AS v (verb)
+               WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%(tables)s)
+                 AND has_column_privilege(r.role, c.oid, a.attnum, v.verb)""",
+            parameters,
+        ).fetchall()
+    )
+    yield from _difference(columns, expected.column_grants(names), "{3} on {1}.{2} to {0}")
+    functions = set(
+        connection.execute(
+            """SELECT r.role, p.proname::text FROM unnest(%(roles)s::text[]) AS r (role) CROSS JOIN pg_proc p
+               WHERE p.pronamespace = 'public'::regnamespace AND p.proname = ANY (%(functions)s)
+                 AND has_function_privilege(r.role, p.oid, 'EXECUTE')""",
+            parameters,
+        ).fetchall()
+    )
+    yield from _difference(functions, expected.function_grants(names), "EXECUTE on {1} to {0}")
+    others = connection.execute(
+        """SELECT DISTINCT c.relname::text, coalesce(g.rolname::text, 'PUBLIC'), x.privilege_type
+           FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) x LEFT JOIN pg_roles g ON g.oid = x.grantee
+           WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%(tables)s) AND x.grantee <> c.relowner
+             AND x.privilege_type NOT IN ('SELECT', 'INSERT') ORDER BY 1, 2, 3""",
+        parameters,
+    )
+    yield from (f"grant {verb} on {table} to {role}: expected not to exist" for table, role, verb in others)
+
+
+def _difference(found: set[tuple[Any, ...]], wanted: set[Any], form: str) -> Iterator[str]:
+    yield from (f"grant {form.format(*entry)}: expected to exist" for entry in sorted(wanted - found))
+    yield from (f"grant {form.format(*entry)}: expected not to exist" for entry in sorted(found - wanted))
+
+
+def _logins(connection: Connection, names: Roles) -> Iterator[str]:
+    """Logins that both work with the tables and could change them as their owner would."""
+    # Since 16 whoever creates a role is a member of it who may not act as it.
+    act_as = "SET" if connection.info.server_version >= _SET_OPTION_SINCE else "MEMBER"
+    rows = connection.execute(
+        """SELECT r.rolname::text FROM pg_roles r
+           WHERE r.rolcanlogin AND NOT r.rolsuper AND pg_has_role(r.oid, %(owner)s, %(act_as)s)
+             AND EXISTS (SELECT FROM unnest(%(roles)s::text[]) AS o (role) WHERE pg_has_role(r.oid, o.role, 'MEMBER'))
+           ORDER BY 1""",
+        {"owner": names.owner, "act_as": act_as, "roles": list(names.all[1:])},
+    )
+    yield from (f"login {row[0]}: expected not to be a member of {names.owner}, who could drop triggers" for row in rows)

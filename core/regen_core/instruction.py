@@ -1,0 +1,73 @@
+"""``instructionJson``, version 1 (contract section 3)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from regen_core.errors import ValidationFailed
+from regen_core.names import is_artifact_name
+
+MAX_SOURCES = 64
+
+
+class Source(BaseModel):
+    """A file that the trusted part of the pod fetches and checks before the executor starts."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(max_length=128)]
+    uri: Annotated[str, Field(max_length=2048)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_a_file_name(cls, name: str) -> str:
+        if not is_artifact_name(name):
+            msg = "expected one file name of letters, digits, dots, dashes and underscores"
+            raise ValueError(msg)
+        return name
+
+    @field_validator("uri")
+    @classmethod
+    def _uri_has_a_scheme_that_we_fetch(cls, uri: str) -> str:
+        if urlsplit(uri).scheme not in {"https", "http", "s3", "file"}:
+            msg = "expected a URI with scheme https, http, s3 or file"
+            raise ValueError(msg)
+        return uri
+
+
+class Instruction(BaseModel):
+    """What a job is asked to do. It never changes after the insert (rule R6)."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    type: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+    version: Literal[1]
+    inputs: dict[str, Any]
+    sources: Annotated[tuple[Source, ...], Field(max_length=MAX_SOURCES, strict=False)] = ()
+
+    @field_validator("sources")
+    @classmethod
+    def _names_differ(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+        names = [source.name for source in sources]
+        if len(set(names)) != len(names):
+            msg = "expected every source to have a name of its own"
+            raise ValueError(msg)
+        return sources
+
+
+def parse_instruction(value: Any) -> Instruction:
+    """The instruction in ``value``, a JSON value as psycopg or ``json`` give it.
+
+    Raises:
+        ValidationFailed: names the first wrong field and what was expected.
+    """
+    try:
+        return Instruction.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "instruction"
+        raise ValidationFailed(f"instruction field {field}: {first['msg']}", field=field) from error

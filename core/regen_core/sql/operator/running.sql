@@ -1,0 +1,2 @@
+-- Every RUNNING job, for the resync.
+SELECT id FROM public."RegenerationJob" WHERE status = 'RUNNING'

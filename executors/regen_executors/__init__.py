@@ -1,0 +1,1 @@
+"""The Executor interface and the shipped executors: pure functions from an instruction to bytes."""

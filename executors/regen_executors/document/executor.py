@@ -1,0 +1,79 @@
+"""The executor of type ``document``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from regen_executors.document.characters import checked
+from regen_executors.document.html import page
+from regen_executors.document.inputs import MAX_MARKDOWN_CHARACTERS, MAX_SOURCE_BYTES, DocumentInputs
+from regen_executors.document.markdown import parse
+from regen_executors.document.pdf import pdf
+from regen_executors.document.template import render
+from regen_executors.inputs import source_text, validated
+from regen_executors.interface import Artifact, Capped, ExecutionResult, InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from regen_executors.interface import Instruction
+
+_PLAIN_TEXT = {"title": "title", "subtitle": "subtitle", "author": "author", "date": "date", "toc_title": "tocTitle"}
+
+
+class DocumentExecutor:
+    """Markdown, or a template and its data, as HTML and PDF. The inputs are ``DocumentInputs``."""
+
+    type: ClassVar[str] = "document"
+    version: ClassVar[str] = "1"
+
+    def run(self, instruction: Instruction) -> ExecutionResult:
+        """Makes ``<name>.html`` and ``<name>.pdf``, whichever ``formats`` asks for.
+
+        Raises:
+            InvalidInput: an input is wrong; names it.
+            Capped: the text is longer or nested deeper than the limits in ``inputs`` and ``markdown`` allow.
+        """
+        inputs = validated(DocumentInputs, instruction.inputs)
+        for attribute, name in _PLAIN_TEXT.items():
+            checked(getattr(inputs, attribute), f"inputs.{name}")
+        field, text = _markdown(inputs, instruction.sources)
+        parsed = parse(text, field)
+        artifacts: list[Artifact] = []
+        if "html" in inputs.formats:
+            artifacts.append(Artifact(f"{inputs.name}.html", "text/html; charset=utf-8", page(inputs, parsed)))
+        if "pdf" in inputs.formats:
+            body = pdf(inputs, parsed, instruction.sources, field)
+            artifacts.append(Artifact(f"{inputs.name}.pdf", "application/pdf", body))
+        return ExecutionResult(tuple(artifacts), {"headings": len(parsed.headings), "characters": len(text)})
+
+
+def _markdown(inputs: DocumentInputs, sources: Mapping[str, Path]) -> tuple[str, str]:
+    """The field that the text comes from, and the Markdown."""
+    if inputs.source is not None:
+        field, text = "inputs.source", source_text(sources, inputs.source, "inputs.source", MAX_SOURCE_BYTES)
+    elif inputs.template is not None:
+        field, text = "inputs.template", inputs.template
+    else:
+        field, text = "inputs.markdown", inputs.markdown or ""
+    if len(text) > MAX_MARKDOWN_CHARACTERS:
+        raise Capped(field, f"{len(text)} characters; at most {MAX_MARKDOWN_CHARACTERS} are set")
+    text = checked(text, field)
+    if inputs.is_template:
+        text = checked(render(text, _data(inputs, sources), field, MAX_MARKDOWN_CHARACTERS), field)
+    return field, text
+
+
+def _data(inputs: DocumentInputs, sources: Mapping[str, Path]) -> dict[str, Any]:
+    if inputs.data_source is None:
+        return inputs.data or {}
+    field = "inputs.dataSource"
+    try:
+        data = json.loads(source_text(sources, inputs.data_source, field, MAX_SOURCE_BYTES))
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(field, f"expected a source that is JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise InvalidInput(field, f"expected a source that is a JSON object, got {type(data).__name__}")
+    return data

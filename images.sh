@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Builds regen-operator and regen-runner with whichever of docker, podman and buildah there is.
+#   BUILDER=docker|podman|buildah   BASE=<python image>   TAG=<tag>   REGISTRY=<prefix/>   BUILD_ARGS="…" (given to the builder)
+#   TEST_IMAGE=<name>   builds the runner with the test-only executors as well
+set -euo pipefail
+cd "$(dirname "$0")"
+BUILDER=${BUILDER:-$(for b in docker podman buildah; do if command -v "$b" >/dev/null && "$b" info >/dev/null 2>&1; then echo "$b"; break; fi; done)}
+[ -n "$BUILDER" ] || { echo "images: none of docker, podman and buildah works here; install one or set BUILDER" >&2; exit 2; }
+TAG=${TAG:-dev} REGISTRY=${REGISTRY:-} BASE=${BASE:-python:3.13-slim-bookworm}
+REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+for part in operator runner; do
+  echo "images: building ${REGISTRY}regen-$part:$TAG with $BUILDER"
+  case $BUILDER in buildah) verb=bud ;; *) verb=build ;; esac
+  # shellcheck disable=SC2086
+  "$BUILDER" $verb ${BUILD_ARGS:-} --build-arg "BASE=$BASE" --build-arg "REVISION=$REVISION" -f "Dockerfile.$part" -t "${REGISTRY}regen-$part:$TAG" .
+done
+if [ -n "${TEST_IMAGE:-}" ]; then # the runner with the test-only executors, for `make cluster-test`
+  # shellcheck disable=SC2086
+  "$BUILDER" $verb ${BUILD_ARGS:-} --build-arg "RUNNER=${REGISTRY}regen-runner:$TAG" -f tests/executors/Dockerfile -t "$TEST_IMAGE" .
+fi

@@ -1,0 +1,1 @@
+"""Orchestration: watches PENDING rows, mirrors them as custom resources, claims, launches, observes, sweeps."""

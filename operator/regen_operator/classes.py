@@ -1,0 +1,163 @@
+"""The executor classes: one YAML file that maps a job's type to the shape of its pod.
+
+Only this file shapes a pod; no field of a row does (design section 4). Keys are camelCase, as in the chart's values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from regen_core.errors import SettingsInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
+LABEL_TYPE = r"^[a-z]([a-z0-9_]{0,61}[a-z0-9])?$"
+
+Quantity = Annotated[str, Field(pattern=QUANTITY)]
+Budget = Annotated[int, Field(ge=1, le=86_400)]
+JsonObject = dict[str, Any]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False)
+
+
+class SecretKey(_Strict):
+    """One key of a Secret in the runner namespace."""
+
+    name: str
+    key: str = "url"
+
+
+class Runner(_Strict):
+    """What every pod shares. Sizes are Kubernetes quantities, budgets are seconds."""
+
+    image: str
+    output_url: str
+    database_secret: SecretKey
+    store_secret: str
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    image_pull_secrets: list[str] = Field(default_factory=list)
+    service_account_name: str = "regen-runner"
+    prepare_budget_seconds: Budget = 120
+    publish_budget_seconds: Budget = 180
+    termination_grace_period_seconds: Budget = 30
+    ttl_seconds_after_finished: Annotated[int, Field(ge=60)] = 600
+    cpu: Quantity = "100m"
+    memory: Quantity = "256Mi"
+    user: Annotated[int, Field(ge=1)] = 65_532
+    priority_class_name: str | None = None
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: list[JsonObject] = Field(default_factory=list)
+    dns_policy: Literal["ClusterFirst", "Default", "None"] | None = None
+    dns_config: JsonObject | None = None
+    host_aliases: list[JsonObject] = Field(default_factory=list)
+
+
+class ExecutorClass(_Strict):
+    """How jobs of one type run. ``egress: open`` opens sockets for the executor and makes its outputs not reproducible."""
+
+    time_limit_seconds: Budget
+    image: str | None = None
+    cpu: Quantity = "500m"
+    cpu_limit: Quantity | None = None
+    memory: Quantity = "512Mi"
+    ephemeral_storage: Quantity = "4Gi"
+    input_size: Quantity = "1Gi"
+    output_size: Quantity = "1Gi"
+    tmp_size: Quantity = "1Gi"
+    max_memory_bytes: Annotated[int, Field(ge=0)] = 0
+    max_output_bytes: Annotated[int, Field(ge=1, le=5 << 30)] = 1 << 30
+    egress: Literal["none", "open"] = "none"
+    subprocesses: bool = False
+    sandbox: Literal["require", "best-effort"] = "require"
+    runtime_class_name: str | None = None
+    node_selector: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def reproducible(self) -> bool:
+        """Whether the same instruction must give the same bytes (rule R11)."""
+        return self.egress == "none"
+
+
+class _File(_Strict):
+    runner: Runner
+    classes: Annotated[dict[Annotated[str, Field(pattern=LABEL_TYPE)], ExecutorClass], Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """The whole file, checked."""
+
+    runner: Runner
+    by_type: Mapping[str, ExecutorClass]
+
+    @property
+    def types(self) -> list[str]:
+        """The types that can be launched, sorted."""
+        return sorted(self.by_type)
+
+    def get(self, job_type: str | None) -> ExecutorClass | None:
+        """The class of ``job_type``; None for a type that has none."""
+        return self.by_type.get(job_type) if job_type is not None else None
+
+    def active_deadline(self, executor_class: ExecutorClass, pending_seconds: int) -> int:
+        """``activeDeadlineSeconds`` of a Job: its clock starts before the image is pulled (design section 2)."""
+        return (
+            pending_seconds
+            + self.runner.prepare_budget_seconds
+            + executor_class.time_limit_seconds
+            + self.runner.publish_budget_seconds
+        )
+
+    def longest_deadline(self, pending_seconds: int) -> int:
+        """The longest of them: for rows whose class is gone from the file."""
+        return max(self.active_deadline(one, pending_seconds) for one in self.by_type.values())
+
+    def require(self, types: Iterable[str], variable: str) -> None:
+        """Refuses a setting that names a type which has no class.
+
+        Raises:
+            SettingsInvalid: names ``variable`` and the type.
+        """
+        for job_type in types:
+            if job_type not in self.by_type:
+                msg = f"{variable}: expected types of the classes file ({', '.join(self.types)}), got {job_type!r}"
+                raise SettingsInvalid(msg)
+
+
+def load_classes(path: Path) -> Classes:
+    """The classes in the YAML file at ``path``.
+
+    Raises:
+        SettingsInvalid: the file cannot be read, is no YAML, or has an unknown, missing or wrong key, which is named.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsInvalid(f"REGEN_CLASSES_FILE: expected a readable YAML file at {path} ({error})") from error
+    return parse_classes(content)
+
+
+def parse_classes(content: Any) -> Classes:
+    """The classes in a value as YAML gives it.
+
+    Raises:
+        SettingsInvalid: names the first wrong key by its dotted path.
+    """
+    try:
+        parsed = _File.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        problem = "is no key of this file" if first["type"] == "extra_forbidden" else first["msg"]
+        raise SettingsInvalid(f"REGEN_CLASSES_FILE: {where}: {problem}") from error
+    return Classes(parsed.runner, parsed.classes)

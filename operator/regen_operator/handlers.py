@@ -1,0 +1,76 @@
+"""What kopf calls: every event of a Job, a pod or a custom resource of ours is a hint and nothing more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import kopf
+
+from regen_core.names import (
+    ANNOTATION_JOB_ID,
+    GROUP,
+    LABEL_MANAGED_BY,
+    MANAGED_BY,
+    PLURAL,
+    VERSION,
+)
+
+if TYPE_CHECKING:
+    from regen_operator.settings import Settings
+
+SELECTOR = {LABEL_MANAGED_BY: MANAGED_BY}
+
+
+class Hints(Protocol):
+    """Who is told."""
+
+    def job_event(self, job_id: str, body: dict[str, Any], *, deleted: bool) -> None:
+        """A Job of ours changed."""
+        ...
+
+    def pod_event(self, job_id: str) -> None:
+        """A pod of ours changed."""
+        ...
+
+    def custom_event(self, body: dict[str, Any], *, deleted: bool) -> None:
+        """A custom resource changed."""
+        ...
+
+
+def register(registry: kopf.OperatorRegistry, hints: Hints, settings: Settings) -> None:
+    """Registers the three handlers."""
+
+    @kopf.on.event("batch", "v1", "jobs", labels=SELECTOR, registry=registry)
+    def job(type: str | None, body: kopf.Body, namespace: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
+        job_id = body.metadata.annotations.get(ANNOTATION_JOB_ID)
+        if job_id is not None and namespace == settings.runner_namespace:
+            hints.job_event(job_id, dict(body), deleted=type == "DELETED")
+
+    @kopf.on.event("v1", "pods", labels=SELECTOR, registry=registry)
+    def pod(body: kopf.Body, namespace: str | None, **_: Any) -> None:
+        job_id = body.metadata.annotations.get(ANNOTATION_JOB_ID)
+        if job_id is not None and namespace == settings.runner_namespace:
+            hints.pod_event(job_id)
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    def custom(type: str | None, body: kopf.Body, namespace: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
+        if namespace in settings.mirrored_namespaces:
+            hints.custom_event(dict(body), deleted=type == "DELETED")
+
+
+def kopf_settings(settings: kopf.OperatorSettings) -> kopf.OperatorSettings:
+    """Kopf's settings (design section 3): it watches, and does nothing else."""
+    settings.peering.standalone = True
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.watching.server_timeout = 240
+    settings.watching.client_timeout = 270
+    settings.watching.connect_timeout = 10
+    settings.watching.chunk_size = 500
+    settings.watching.label_selectors["batch", "v1", "jobs"] = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
+    settings.watching.label_selectors["v1", "pods"] = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 10
+    settings.queueing.worker_limit = 50
+    settings.queueing.idle_timeout = 1.0
+    return settings

@@ -1,0 +1,266 @@
+"""``regen-operator``: puts the parts together and runs them until SIGTERM, or until one of them dies."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from regen_core.errors import DatabaseUnavailable, SettingsInvalid
+from regen_core.states import Claim
+from regen_operator.classes import load_classes
+from regen_operator.database import Database
+from regen_operator.dispatcher import Dispatcher
+from regen_operator.gather import Gatherer
+from regen_operator.health import HealthServer, Probe, WatchAge, since
+from regen_operator.ingest import Ingester
+from regen_operator.kube import CUSTOM, JOBS, KubeClient
+from regen_operator.kube_errors import KubeError
+from regen_operator.launcher import Launcher
+from regen_operator.lease import Lease
+from regen_operator.listener import Listener
+from regen_operator.logs import configure_logs
+from regen_operator.mirror import Mirror
+from regen_operator.mirror_cache import MirrorCache
+from regen_operator.observers import job_view
+from regen_operator.reconciler import Reconciler, Tools
+from regen_operator.settings import load_settings
+from regen_operator.sweep import Sweep
+from regen_operator.watching import watch
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from regen_operator.classes import Classes
+    from regen_operator.kube import Resource
+    from regen_operator.settings import Settings
+
+log = structlog.get_logger("regen.operator")
+
+
+class Operator:
+    """One replica. Every replica watches, lists and listens; only the one that holds the lease acts."""
+
+    def __init__(self, settings: Settings, classes: Classes) -> None:
+        self.settings = settings
+        self.kube = KubeClient(timeout_seconds=settings.api_timeout_seconds, concurrency=settings.api_concurrency)
+        self.database = Database(
+            settings.database_url, pool_size=settings.database_pool_size, timeout_seconds=settings.database_timeout_seconds
+        )
+        self.cache = MirrorCache(settings.namespace)
+        self.watches = {JOBS: WatchAge(), CUSTOM: WatchAge()}
+        self.kube.on_create = self._made
+        tools = Tools(
+            self.database,
+            self.kube,
+            Gatherer(self.kube, settings.runner_namespace),
+            Launcher(
+                self.kube, classes, namespace=settings.runner_namespace, pending_seconds=settings.pending_deadline_seconds
+            ),
+            classes,
+            settings,
+        )
+        self.reconciler = Reconciler(tools, self.changed)
+        ingester = Ingester(
+            self.database, self.kube, self.cache, cluster=settings.cluster_name, namespaces=settings.ingest_namespaces
+        )
+        self.mirror = Mirror(
+            self.database,
+            self.kube,
+            cache=self.cache,
+            ingester=ingester,
+            settings=settings,
+            waiting=self.reconciler.waiting,
+        )
+        claim = Claim(settings.claim_batch, settings.caps, frozenset(classes.types))
+        self.dispatcher = Dispatcher(self.database, self.reconciler, claim, self.changed, poll_seconds=settings.poll_seconds)
+        self.sweep = Sweep(self.database, self.kube, self.reconciler, classes, settings)
+        self.listener = Listener(settings.listen_url, self.rows_changed, timeout_seconds=settings.database_timeout_seconds)
+        self.lease = Lease(
+            self.kube,
+            namespace=settings.namespace,
+            name=settings.lease_name,
+            identity=settings.identity,
+            seconds=settings.lease_seconds,
+            healthy=self.database_answers,
+        )
+        self._last_list: float | None = None
+        self.health_port: int | None = None
+
+    # -- hints ---------------------------------------------------------------------------------------------------------
+
+    def changed(self) -> None:
+        """Something was done that custom resources show."""
+        self.mirror.wake()
+
+    def _made(self, resource: Resource) -> None:
+        """An object was made, and its watch must tell of it."""
+        if resource in self.watches:
+            self.watches[resource].expect()
+
+    def rows_changed(self) -> None:
+        """A notification came: rows were inserted, moved on or took their fence."""
+        self.dispatcher.wake()
+        self.mirror.wake()
+
+    def database_answers(self) -> bool:
+        """Whether the database has answered within the lease's length."""
+        last = self.database.last_success
+        return last is not None and time.monotonic() - last < self.settings.lease_seconds
+
+    def job_event(self, job_id: str, body: dict[str, Any], *, deleted: bool) -> None:
+        """A Job of ours changed."""
+        self.watches[JOBS].heard()
+        job = job_view(body)
+        if (deleted or job.deleting) and not job.is_finished:
+            self.reconciler.saw_deletion(job_id, job.uid)
+        self.reconciler.wake(job_id)
+
+    def pod_event(self, job_id: str) -> None:
+        """A pod of ours changed."""
+        self.reconciler.wake(job_id)
+
+    def custom_event(self, body: dict[str, Any], *, deleted: bool) -> None:
+        """A custom resource changed."""
+        self.watches[CUSTOM].heard()
+        metadata = body["metadata"]
+        if deleted:
+            self.cache.forget(metadata["namespace"], metadata["name"], metadata["uid"])
+            self.mirror.wake()
+            return
+        entry = self.cache.observe(body)
+        if not entry.is_mirror and entry.job_id is None:
+            self.mirror.wake()
+
+    # -- running -------------------------------------------------------------------------------------------------------
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Runs until ``stop`` is set; raises what the first part that dies raises."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.kube)
+            await self.database.open()
+            stack.push_async_callback(self.database.close)
+            health = self._health()
+            self.health_port = await health.start()
+            stack.push_async_callback(health.stop)
+            log.info("operator starts", identity=self.settings.identity, health_port=self.health_port)
+            _on_signals(stop)
+            parts = [
+                asyncio.create_task(work, name=name)
+                for name, work in {
+                    "lease": self.lease.run(self._lead),
+                    "watches": watch(self, self.settings),
+                    "listener": self.listener.run(),
+                    "poll": self._poll(),
+                    "lists": self._list(),
+                }.items()
+            ]
+            try:
+                await _first_death(parts, stop)
+            finally:
+                # The lease is let go while the connections still stand.
+                await _cancel(parts)
+                log.info("operator stopped", writes=dict(self.kube.writes))
+
+    async def _lead(self) -> None:
+        """What only the leader does."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.reconciler.run(), name="reconciler")
+            group.create_task(self.dispatcher.run(), name="dispatcher")
+            group.create_task(self.mirror.run(), name="mirror")
+            group.create_task(self.sweep.run(), name="sweep")
+
+    async def _poll(self) -> None:
+        """Asks the database for the time: what readiness and the lease go by, in followers too."""
+        pause = min(self.settings.lease_seconds / 4, self.settings.health_max_age_seconds / 8, 5.0)
+        while True:
+            try:
+                await self.database.clock()
+            except DatabaseUnavailable as error:
+                log.warning("database does not answer", error=error.message)
+            await asyncio.sleep(pause)
+
+    async def _list(self) -> None:
+        """Lists the custom resources now and then: a follower's cache stays warm, and a lost watch event is made good."""
+        while True:
+            pause = min(self.settings.resync_seconds, self.settings.health_max_age_seconds / 3)
+            try:
+                await self.mirror.list_all()
+                self._last_list = time.monotonic()
+                self.mirror.wake()
+            except KubeError as error:
+                log.warning("custom resources not listed", error=error.message)
+                pause = min(pause, 5.0)
+            await asyncio.sleep(pause)
+
+    def _health(self) -> HealthServer:
+        probes = [
+            Probe("database", since(lambda: self.database.last_success)),
+            Probe("api", since(lambda: self.kube.last_success)),
+            Probe("list", since(lambda: self._last_list)),
+            *(Probe(f"watch {resource.plural}", watch.age) for resource, watch in self.watches.items()),
+        ]
+        settings = self.settings
+        return HealthServer(
+            probes, max_age_seconds=settings.health_max_age_seconds, host=settings.health_host, port=settings.health_port
+        )
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, stop.set)
+
+
+async def _first_death(parts: list[asyncio.Task[None]], stop: asyncio.Event) -> None:
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait([*parts, stopping], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+    for task in done & set(parts):
+        await task
+        raise RuntimeError(f"{task.get_name()} ended by itself")
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def run_until_signal(settings: Settings, classes: Classes) -> None:
+    """Runs one operator until SIGTERM or SIGINT."""
+    await Operator(settings, classes).run(asyncio.Event())
+
+
+def main() -> None:
+    """The program."""
+    try:
+        settings = load_settings()
+        configure_logs(settings.log_level)
+        classes = load_classes(settings.classes_file)
+        classes.require(settings.cap_types, "REGEN_CAP_TYPES")
+        _run(run_until_signal(settings, classes))
+    except SettingsInvalid as error:
+        sys.exit(f"regen-operator: {error.message}")
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.run(work)
+    except* SettingsInvalid as group:
+        raise group.exceptions[0] from None
+    except* Exception:
+        log.exception("operator died")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Finds what no event told, by the database's clock: the sweep every few seconds, the whole resync every minute."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from regen_core.errors import DatabaseUnavailable, RegenError
+from regen_core.names import ANNOTATION_JOB_ID, LABEL_MANAGED_BY, MANAGED_BY
+from regen_operator.kube import JOBS
+from regen_operator.kube_errors import KubeError
+from regen_operator.observers import job_view
+
+if TYPE_CHECKING:
+    from regen_operator.classes import Classes
+    from regen_operator.database import Database
+    from regen_operator.kube import KubeClient
+    from regen_operator.reconciler import Reconciler
+    from regen_operator.settings import Settings
+
+log = structlog.get_logger("regen.sweep")
+
+LIMIT: Final = 1000
+REPAIR_LIMIT: Final = 500
+
+
+class Sweep:
+    """Wakes the reconciler; it decides nothing itself."""
+
+    def __init__(
+        self, database: Database, kube: KubeClient, reconciler: Reconciler, classes: Classes, settings: Settings
+    ) -> None:
+        self._database = database
+        self._kube = kube
+        self._reconciler = reconciler
+        self._settings = settings
+        pending = settings.pending_deadline_seconds
+        shortest = min(classes.active_deadline(one, pending) for one in classes.by_type.values())
+        self._late_seconds = pending + shortest + settings.grace_seconds
+
+    async def run(self) -> None:
+        """Sweeps until cancelled; begins with a whole resync, so that a new leader knows where it stands."""
+        loop = asyncio.get_running_loop()
+        next_resync = loop.time()
+        while True:
+            try:
+                if loop.time() >= next_resync:
+                    await self.resync()
+                    next_resync = loop.time() + self._settings.resync_seconds
+                await self.sweep()
+            except (DatabaseUnavailable, KubeError) as error:
+                log.warning("sweep put off", error=error.message)
+            await asyncio.sleep(self._settings.sweep_seconds)
+
+    async def sweep(self) -> None:
+        """Looks at RUNNING rows that did not start, or are older than they may be.
+
+        Raises:
+            DatabaseUnavailable: the rows could not be read.
+        """
+        ids = await self._database.overdue(
+            start_seconds=self._settings.sweep_seconds, late_seconds=self._late_seconds, limit=LIMIT
+        )
+        for job_id in ids:
+            self._reconciler.wake(job_id)
+
+    async def resync(self) -> None:
+        """Looks at every RUNNING row, and at every active Job whose row has ended; repairs the audit trail.
+
+        Raises:
+            DatabaseUnavailable: the rows could not be read.
+            KubeError: the Jobs could not be listed.
+        """
+        for job_id in await self._database.running():
+            self._reconciler.wake(job_id)
+        await self._repair_audit()
+        for job_id in await self._database.ended(await self._active_jobs()):
+            self._reconciler.suspect(job_id)
+
+    async def _active_jobs(self) -> list[str]:
+        labels = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
+        active = []
+        async for page in self._kube.pages(JOBS, self._settings.runner_namespace, labels=labels):
+            jobs = [job_view(body) for body in page.body.get("items") or []]
+            active += [
+                job.annotations[ANNOTATION_JOB_ID]
+                for job in jobs
+                if not job.is_finished and not job.deleting and ANNOTATION_JOB_ID in job.annotations
+            ]
+        return active
+
+    async def _repair_audit(self) -> None:
+        """Auditing never stops a sweep (rule R10)."""
+        try:
+            repaired = await self._database.repair_audit(limit=REPAIR_LIMIT, seconds=self._settings.resync_seconds * 10)
+        except RegenError as error:
+            log.warning("audit trail not repaired", error=error.message)
+            return
+        for job_id, event in repaired:
+            log.warning("audit event added late", job_id=job_id, event_name=event)

@@ -1,0 +1,1 @@
+"""Execution: the three programs of a pod (prepare, execute, publish), the sandbox and the stores."""

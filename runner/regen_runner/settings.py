@@ -1,0 +1,177 @@
+"""What prepare and publish read from their environment (prefix ``REGEN_``); a wrong value stops the program by name.
+
+Plain dataclasses: every job pays for the start of these programs, and a settings library costs more CPU than the work.
+The standard ``AWS_*`` variables are read by the S3 client itself (contract section 4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from regen_core.errors import SettingsInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+GIB: Final = 1 << 30
+MAX_SINGLE_PUT_BYTES: Final = 5 * GIB
+"""The largest object that S3 takes in one put (Amazon S3, "Uploading objects"); multipart is not used (contract section 4)."""
+
+_DAY: Final = 24 * 3600
+_TERMINATION_LOG: Final = "/dev/termination-log"
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareSettings:
+    """``regen-runner prepare``. Sizes are bytes, times are seconds.
+
+    Attributes:
+        max_source_bytes: of all sources of one job together; they share one volume.
+        source_retry_seconds: how long an unreachable source is asked again.
+        allow_file_sources: whether ``file://`` sources may be read; for development, since they are files of the node.
+        active_deadline_seconds: after which the Job controller ends the pod anyway.
+    """
+
+    job_id: str
+    pod_uid: str
+    pod_name: str
+    database_url: str
+    in_dir: Path
+    trust_dir: Path
+    active_deadline_seconds: int
+    max_source_bytes: int
+    source_retry_seconds: int
+    allow_file_sources: bool
+    termination_log: Path
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> PrepareSettings:
+        """The settings in ``environ``.
+
+        Raises:
+            SettingsInvalid: names the first wrong variable and what was expected.
+        """
+        read = _Reader(environ)
+        return cls(
+            job_id=read.text("REGEN_JOB_ID"),
+            pod_uid=read.text("REGEN_POD_UID"),
+            pod_name=read.text("REGEN_POD_NAME"),
+            database_url=read.database_url("REGEN_DATABASE_URL"),
+            in_dir=read.folder("REGEN_IN_DIR"),
+            trust_dir=read.folder("REGEN_TRUST_DIR"),
+            active_deadline_seconds=read.integer("REGEN_ACTIVE_DEADLINE_SECONDS", 1, 30 * _DAY),
+            max_source_bytes=read.integer("REGEN_MAX_SOURCE_BYTES", 0, 1024 * GIB, default=GIB),
+            source_retry_seconds=read.integer("REGEN_SOURCE_RETRY_SECONDS", 0, _DAY, default=60),
+            allow_file_sources=read.boolean("REGEN_ALLOW_FILE_SOURCES", default=False),
+            termination_log=termination_log(environ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PublishSettings:
+    """``regen-runner publish``. Sizes are bytes, times are seconds.
+
+    Attributes:
+        reproducible: what the manifest says (rule R11); false where the class opens the network.
+        max_output_bytes: of all artifacts of one job together.
+        max_outputs: how many artifacts one job may have.
+        grace_seconds: between SIGTERM and SIGKILL; the report must be done by then.
+    """
+
+    job_id: str
+    database_url: str
+    output_url: str
+    in_dir: Path
+    out_dir: Path
+    result_dir: Path
+    trust_dir: Path
+    reproducible: bool
+    max_output_bytes: int
+    max_outputs: int
+    active_deadline_seconds: int
+    grace_seconds: int
+    termination_log: Path
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> PublishSettings:
+        """The settings in ``environ``.
+
+        Raises:
+            SettingsInvalid: names the first wrong variable and what was expected.
+        """
+        read = _Reader(environ)
+        return cls(
+            job_id=read.text("REGEN_JOB_ID"),
+            database_url=read.database_url("REGEN_DATABASE_URL"),
+            output_url=read.text("REGEN_OUTPUT_URL"),
+            in_dir=read.folder("REGEN_IN_DIR"),
+            out_dir=read.folder("REGEN_OUT_DIR"),
+            result_dir=read.folder("REGEN_RESULT_DIR"),
+            trust_dir=read.folder("REGEN_TRUST_DIR"),
+            reproducible=read.boolean("REGEN_REPRODUCIBLE", default=True),
+            max_output_bytes=read.integer("REGEN_MAX_OUTPUT_BYTES", 1, MAX_SINGLE_PUT_BYTES, default=GIB),
+            max_outputs=read.integer("REGEN_MAX_OUTPUTS", 1, 1024, default=64),
+            active_deadline_seconds=read.integer("REGEN_ACTIVE_DEADLINE_SECONDS", 1, 30 * _DAY),
+            grace_seconds=read.integer("REGEN_GRACE_SECONDS", 1, 3600, default=30),
+            termination_log=termination_log(environ),
+        )
+
+
+def termination_log(environ: Mapping[str, str]) -> Path:
+    """Where the one line goes that the kubelet shows as the container's termination message."""
+    return Path(environ.get("REGEN_TERMINATION_LOG") or _TERMINATION_LOG)
+
+
+class _Reader:
+    """Reads one variable at a time; values never appear in messages, since some are secret."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, name: str) -> str:
+        value = self._environ.get(name, "")
+        if not value:
+            raise _wrong(name, "a value", "none")
+        return value
+
+    def folder(self, name: str) -> Path:
+        path = Path(self.text(name))
+        if not path.is_absolute():
+            raise _wrong(name, "an absolute path", "a relative one")
+        return path
+
+    def integer(self, name: str, least: int, most: int, *, default: int | None = None) -> int:
+        value = self._environ.get(name, "")
+        if not value and default is not None:
+            return default
+        expected = f"a whole number from {least} to {most}"
+        if not (value.isascii() and value.isdecimal() and len(value) <= len(str(most))):
+            raise _wrong(name, expected, "another text" if value else "none")
+        if not least <= int(value) <= most:
+            raise _wrong(name, expected, value)
+        return int(value)
+
+    def boolean(self, name: str, *, default: bool) -> bool:
+        value = self._environ.get(name, "")
+        if not value:
+            return default
+        if value not in {"true", "false"}:
+            raise _wrong(name, "true or false", "another text")
+        return value == "true"
+
+    def database_url(self, name: str) -> str:
+        value = self.text(name)
+        try:
+            scheme = urlsplit(value).scheme
+        except ValueError:
+            scheme = ""
+        if scheme not in {"postgresql", "postgres"}:
+            raise _wrong(name, "a URL that begins with postgresql://", "another text")
+        return value
+
+
+def _wrong(name: str, expected: str, got: str) -> SettingsInvalid:
+    return SettingsInvalid(f"{name}: expected {expected}, got {got}")

@@ -1,0 +1,160 @@
+"""Sources over HTTP: one GET, few redirects, no address that only this pod should reach, no proxy."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from urllib.parse import quote, urljoin, urlsplit
+
+from regen_core.errors import SourceUnavailable, ValidationFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from urllib.parse import SplitResult
+
+    from regen_core.instruction import Source
+
+TIMEOUT: Final = 30.0
+"""Seconds for the connection and for each read."""
+MAX_REDIRECTS: Final = 5
+
+_REDIRECTS: Final = {301, 302, 303, 307, 308}
+_TRANSIENT: Final = {408, 425, 429}
+_METADATA_ADDRESSES: Final = {
+    ipaddress.ip_address("fd00:ec2::254"),  # Amazon EC2, IPv6
+    ipaddress.ip_address("100.100.100.200"),  # Alibaba Cloud
+    ipaddress.ip_address("192.0.0.192"),  # Oracle Cloud
+}
+"""Where clouds serve credentials outside of the link-local ranges."""
+
+
+class AddressRefused(Exception):
+    """A name resolves to an address that sources must not reach."""
+
+
+class _WholeBody:
+    """A body whose early end is an error; ``HTTPResponse.read`` with a size takes it for the end (http.client)."""
+
+    def __init__(self, answer: HTTPResponse) -> None:
+        self._answer = answer
+
+    def read(self, size: int) -> bytes:
+        block = self._answer.read(size)
+        if not block and self._answer.length:
+            raise IncompleteRead(b"", self._answer.length)
+        return block
+
+
+@contextmanager
+def open_http(source: Source) -> Iterator[BinaryIO]:
+    """The body of a 200 answer.
+
+    Raises:
+        ValidationFailed: the address is refused, or the answer will not change.
+        SourceUnavailable: no answer, or one that may change.
+    """
+    connection: HTTPConnection | None = None
+    try:
+        uri = source.uri
+        for _ in range(MAX_REDIRECTS + 1):
+            connection, answer = _asked(source, uri)
+            if answer.status not in _REDIRECTS:
+                yield cast("BinaryIO", _WholeBody(_checked(source, answer)))
+                return
+            connection.close()
+            uri = _redirected(source, uri, answer.getheader("Location") or "")
+        msg = f"source {source.name}: expected at most {MAX_REDIRECTS} redirects, got more"
+        raise ValidationFailed(msg, source=source.name)
+    except AddressRefused as error:
+        msg = f"source {source.name}: expected an address outside of this node's own, got {error}"
+        raise ValidationFailed(msg, source=source.name) from error
+    except (HTTPException, OSError) as error:
+        # ssl.SSLError is an OSError: a certificate may be renewed
+        msg = f"source {source.name}: expected an answer, got {type(error).__name__}: {error}"
+        raise SourceUnavailable(msg, source=source.name) from error
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def _asked(source: Source, uri: str) -> tuple[HTTPConnection, HTTPResponse]:
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError as error:
+        msg = f"source {source.name}: expected a URI with a host, got one that cannot be read"
+        raise ValidationFailed(msg, source=source.name) from error
+    if not parts.hostname or parts.username is not None:
+        msg = f"source {source.name}: expected a URI with a host and no user, got another"
+        raise ValidationFailed(msg, source=source.name)
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        connection: HTTPConnection = HTTPSConnection(parts.hostname, port, timeout=TIMEOUT, context=context)
+    else:
+        connection = HTTPConnection(parts.hostname, port, timeout=TIMEOUT)
+    connection._create_connection = _connect  # type: ignore[attr-defined]  # noqa: SLF001 - its seam since Python 2.7
+    try:
+        connection.request("GET", _target(parts), headers={"User-Agent": "regen-runner", "Accept-Encoding": "identity"})
+        return connection, connection.getresponse()
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _target(parts: SplitResult) -> str:
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+    return f"{path}?{quote(parts.query, safe='/%:@!$&()*+,;=~-._?')}" if parts.query else path
+
+
+def _checked(source: Source, answer: HTTPResponse) -> HTTPResponse:
+    if answer.status == 200:
+        return answer
+    msg = f"source {source.name}: expected HTTP status 200, got {answer.status}"
+    if answer.status >= 500 or answer.status in _TRANSIENT:
+        raise SourceUnavailable(msg, source=source.name)
+    raise ValidationFailed(msg, source=source.name)
+
+
+def _redirected(source: Source, uri: str, location: str) -> str:
+    """Where a redirect leads; only to the same scheme, or from http to https."""
+    target = urljoin(uri, location)
+    before, after = urlsplit(uri).scheme, urlsplit(target).scheme
+    if not location or (before, after) not in {("http", "http"), ("http", "https"), ("https", "https")}:
+        msg = f"source {source.name}: expected a redirect within {before}, got one to {after or 'nowhere'}"
+        raise ValidationFailed(msg, source=source.name)
+    return target
+
+
+def _connect(address: tuple[str, int], timeout: float, _source_address: Any = None) -> socket.socket:
+    """As ``socket.create_connection``, to addresses that were looked at: the name is resolved once, and not again."""
+    failure: OSError | None = None
+    for family, kind, protocol, _, resolved in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
+        refuse_own_addresses(str(resolved[0]))
+        connection = socket.socket(family, kind, protocol)
+        connection.settimeout(timeout)
+        try:
+            connection.connect(resolved)
+        except OSError as error:
+            connection.close()
+            failure = error
+        else:
+            return connection
+    raise failure or OSError(f"{address[0]} has no address")
+
+
+def refuse_own_addresses(text: str) -> None:
+    """Lets every address pass that is not the node's own metadata service.
+
+    Raises:
+        AddressRefused: ``text`` is link-local, multicast, unspecified or a known metadata address, IPv4-in-IPv6 included.
+    """
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+        address = inner or address
+    if address.is_link_local or address.is_multicast or address.is_unspecified or address in _METADATA_ADDRESSES:
+        raise AddressRefused(text)

@@ -1,0 +1,96 @@
+"""Does a PENDING row become an immutable output, once, and is every step of it on record?"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from regen_core.database.audit import SELECT_EVENTS, AuditRecord, verify_chain
+from regen_core.names import job_name
+from regen_devcluster.demo.objects import Objects
+
+if TYPE_CHECKING:
+    from tests.e2e.world import World
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("e2e")]
+
+LIFE = ["REGEN_JOB_LOCKED", "REGEN_JOB_STARTED", "REGEN_JOB_COMPLETED"]
+DOCUMENT = {"title": "A letter", "markdown": "# Dear reader\n\nAll is *well*."}
+EXPORT = {"rows": [{"n": 2, "s": "b"}, {"n": 1, "s": "a"}], "formats": ["csv", "jsonl"], "sort": [{"column": "n"}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "names"),
+    [("document", DOCUMENT, ["document.html", "document.pdf"]), ("export", EXPORT, ["export.csv", "export.jsonl"])],
+)
+async def test_a_pending_job_is_claimed_and_completed(
+    world: World, kind: str, inputs: dict[str, object], names: list[str]
+) -> None:
+    job_id = await world.insert(kind, inputs)
+    row = await world.ended(job_id)
+    assert (row["status"], row["errorJson"]) == ("COMPLETED", None)
+    outputs = await world.outputs(job_id)
+    assert [output["name"] for output in outputs] == names
+    objects = Objects(world.stack.store.output_url, world.stack.store.admin_environment)
+    for output in outputs:
+        assert objects.digest(output["ref"]) == (output["sha256"], output["sizeBytes"])
+    manifest = json.loads(objects.client.get_object(Bucket=objects.bucket, Key=objects.key_of(row["outputRef"]))["Body"].read())
+    assert row["outputRef"].endswith(f"{kind}/{job_id}/manifest.json")
+    assert [artifact["name"] for artifact in manifest["artifacts"]] == names
+    assert manifest["reproducible"] is True
+
+
+async def test_audit_events_are_emitted_in_order_and_form_a_chain(world: World) -> None:
+    job_id = await world.insert("probe_noop", {})
+    await world.ended(job_id)
+    assert await world.events(job_id) == LIFE
+    rows = await world.query(SELECT_EVENTS, job_id)
+    assert verify_chain([AuditRecord(*row.values()) for row in rows]) == []
+
+
+async def test_ended_jobs_are_skipped(world: World) -> None:
+    completed = await world.insert("probe_noop", {})
+    failed = await world.insert("probe_crash", {})
+    before = [await world.ended(job_id) for job_id in (completed, failed)]
+    assert [row["status"] for row in before] == ["COMPLETED", "FAILED"]
+    later = await world.insert("probe_noop", {})
+    await world.ended(later)
+    assert [await world.row(job_id) for job_id in (completed, failed)] == before
+    assert len(await world.query('SELECT 1 FROM "RegenerationRun" WHERE "jobId" = ANY (%s)', [completed, failed])) == 2
+
+
+async def test_the_custom_resource_shows_the_row(world: World) -> None:
+    job_id = await world.insert("probe_noop", {})
+    row = await world.ended(job_id)
+    mirror = await world.mirrored(job_id, "COMPLETED")
+    status = mirror["status"]
+    assert status["jobId"] == job_id
+    assert status["outputRef"] == row["outputRef"]
+    assert status["jobName"] == job_name(job_id)
+    assert status["podName"].startswith(job_name(job_id))
+    assert {c["type"]: c["status"] for c in status["conditions"]} == {
+        "Claimed": "True",
+        "Launched": "True",
+        "Succeeded": "True",
+    }
+
+
+async def test_the_same_instruction_gives_the_same_bytes(world: World) -> None:
+    first, second = [await world.insert("document", DOCUMENT) for _ in range(2)]
+    for job_id in (first, second):
+        await world.ended(job_id)
+    digests = [[output["sha256"] for output in await world.outputs(job_id)] for job_id in (first, second)]
+    assert len(digests[0]) == 2
+    assert digests[0] == digests[1]
+
+
+async def test_higher_priority_is_claimed_first(quiet_world: World) -> None:
+    low = await quiet_world.insert("probe_noop", {}, priority=1)
+    high = await quiet_world.insert("probe_noop", {}, priority=9)
+    await quiet_world.stack.start_operator("operator-1", REGEN_CAP_TOTAL="1", REGEN_CLAIM_BATCH="1")
+    rows = {job_id: await quiet_world.ended(job_id) for job_id in (low, high)}
+    assert rows[high]["lockedAt"] < rows[low]["lockedAt"]
+    assert rows[high]["completedAt"] <= rows[low]["lockedAt"]
+    await quiet_world.stop_operators()

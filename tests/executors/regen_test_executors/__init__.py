@@ -1,0 +1,1 @@
+"""Test-only executors. Each does one thing that a good executor does not, so that tests can see who catches it."""

@@ -1,0 +1,75 @@
+"""Probes that end quickly, slowly or badly."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+from regen_executors.interface import Artifact, ExecutionResult, InvalidInput
+
+if TYPE_CHECKING:
+    from regen_executors.interface import Instruction
+
+_NOTHING = ExecutionResult((Artifact("noop.txt", "text/plain; charset=utf-8", b"noop\n"),))
+
+
+class NoopProbe:
+    """Makes one tiny artifact, ``noop.txt``."""
+
+    type: ClassVar[str] = "probe_noop"
+    version: ClassVar[str] = "1"
+
+    def run(self, instruction: Instruction) -> ExecutionResult:  # noqa: ARG002 - the interface gives it
+        """Whatever the inputs are."""
+        return _NOTHING
+
+
+class CountProbe:
+    """Like ``probe_noop``; a type of its own for tests that count runs by their fences."""
+
+    type: ClassVar[str] = "probe_count"
+    version: ClassVar[str] = "1"
+
+    def run(self, instruction: Instruction) -> ExecutionResult:  # noqa: ARG002 - the interface gives it
+        """The sandbox lets no executor leave a mark elsewhere, so the artifact is all there is."""
+        return _NOTHING
+
+
+class CrashProbe:
+    """Raises, or refuses its inputs when ``inputs.as`` is ``invalid``."""
+
+    type: ClassVar[str] = "probe_crash"
+    version: ClassVar[str] = "1"
+
+    def run(self, instruction: Instruction) -> ExecutionResult:
+        """Never returns."""
+        if instruction.inputs.get("as") == "invalid":
+            raise InvalidInput("inputs.as", "expected anything else")
+        msg = str(instruction.inputs.get("message", "probe_crash raised, as it was asked to"))
+        raise RuntimeError(msg)
+
+
+class ExitProbe:
+    """Ends its process with ``inputs.code`` (default 1), or by signal ``inputs.signal``, without a word."""
+
+    type: ClassVar[str] = "probe_exit"
+    version: ClassVar[str] = "1"
+
+    def run(self, instruction: Instruction) -> ExecutionResult:
+        """Never returns."""
+        if "signal" in instruction.inputs:
+            os.kill(os.getpid(), int(instruction.inputs["signal"]))
+        os._exit(int(instruction.inputs.get("code", 1)))
+
+
+class SleepProbe:
+    """Sleeps ``inputs.seconds``, then does as ``probe_noop``."""
+
+    type: ClassVar[str] = "probe_sleep"
+    version: ClassVar[str] = "1"
+
+    def run(self, instruction: Instruction) -> ExecutionResult:
+        """The sleep is the point: tests of deadlines and kills need an executor that is still running."""
+        time.sleep(float(instruction.inputs.get("seconds", 1)))
+        return _NOTHING

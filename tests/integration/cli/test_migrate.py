@@ -1,0 +1,71 @@
+"""Does ``regen migrate`` do its work, and say in one line what is wrong?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.database_fixtures import Database
+
+
+def regen(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, with no setting but ``environment``."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("REGEN_", "PG"))}
+    return subprocess.run(
+        [sys.executable, "-c", "from regen_cli.main import main; main()", *arguments],
+        env=clean | {"COLUMNS": "200"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_migrates_and_then_finds_all_right(empty_database: Database) -> None:
+    before = regen("migrate", "--check", REGEN_DATABASE_URL=empty_database.url)
+    assert before.returncode == 1
+    assert "table RegenerationJob: expected to exist" in before.stdout.splitlines()
+    done = regen("migrate", REGEN_DATABASE_URL=empty_database.url)
+    assert (done.returncode, done.stdout) == (0, "the schema is up to date\n")
+    after = regen("migrate", "--check", REGEN_DATABASE_URL=empty_database.url)
+    assert (after.returncode, after.stdout) == (0, "the schema is as it should be\n")
+
+
+@pytest.mark.parametrize(
+    ("environment", "status", "message"),
+    [
+        ({}, 2, "regen: REGEN_DATABASE_URL: expected a connection string"),
+        (
+            {"REGEN_DATABASE_URL": "postgresql://127.0.0.1:1/x"},
+            1,
+            "regen: REGEN_DATABASE_URL: expected a database that answers",
+        ),
+        ({"REGEN_DATABASE_URL": "secret word"}, 1, "regen: REGEN_DATABASE_URL: expected a libpq connection string"),
+        ({"REGEN_DATABASE_URL": "x", "REGEN_ROLE_PREFIX": "A-"}, 2, "regen: REGEN_ROLE_PREFIX: expected"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(environment: dict[str, str], status: int, message: str) -> None:
+    done = regen("migrate", **environment)
+    assert done.returncode == status
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+    assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize(("name", "value"), [("REGEN_CREATE_ROLES", "perhaps"), ("REGEN_MIGRATE_LOCK_TIMEOUT", "soon")])
+def test_a_value_that_cannot_be_read_is_named(name: str, value: str) -> None:
+    done = regen("migrate", **{"REGEN_DATABASE_URL": "x", name: value})
+    assert done.returncode == 2
+    assert name in done.stderr
+
+
+def test_help_names_the_settings() -> None:
+    done = regen("migrate", "--help")
+    assert done.returncode == 0
+    for word in ("--check", "REGEN_DATABASE_URL", "REGEN_ROLE_PREFIX", "REGEN_CREATE_ROLES", "REGEN_MIGRATE_LOCK_TIMEOUT"):
+        assert word in done.stdout

@@ -1,0 +1,265 @@
+"""Is an application's table adopted with its rows, and what cannot be adopted refused with a reason and left alone?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg.rows import args_row
+
+from regen_core.database.audit import SELECT_EVENTS, AuditRecord, verify_chain
+from regen_core.database.migrate import check, migrate
+from regen_core.database.refusal import SchemaRefused
+from tests.integration.database.jobs import claim, events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.database_fixtures import Database
+
+Connection = psycopg.Connection[Any]
+
+ENUM = """CREATE TYPE "RegenerationJobStatus" AS ENUM ('PENDING', 'RUNNING', 'COMPLETED', 'FAILED')"""
+TABLE = """CREATE TABLE "RegenerationJob" (
+    "id" TEXT NOT NULL,
+    "status" "RegenerationJobStatus" NOT NULL,
+    "instructionJson" JSONB NOT NULL,
+    "outputRef" TEXT,
+    "errorJson" JSONB,
+    "lockedAt" TIMESTAMP(3),
+    "completedAt" TIMESTAMP(3),
+    "createdAt" TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    CONSTRAINT "RegenerationJob_pkey" PRIMARY KEY ("id")
+)"""
+ROWS = """INSERT INTO "RegenerationJob"
+    (id, status, "instructionJson", "outputRef", "errorJson", "lockedAt", "completedAt", "createdAt") VALUES
+    ('waits', 'PENDING', '{"type": "document", "version": 1, "inputs": {}}', NULL, NULL, NULL, NULL, '2026-01-01'),
+    ('again', 'PENDING', '{"type": "document", "version": 1, "inputs": {}}', 'ref', '"old"', '2026-01-01', NULL, '2026-01-02'),
+    ('runs', 'RUNNING', '{"type": "export"}', NULL, NULL, '2026-01-01 12:00', NULL, '2026-01-03'),
+    ('runs-unlocked', 'RUNNING', '{"type": "export"}', 'half', NULL, NULL, NULL, '2026-01-03'),
+    ('done', 'COMPLETED', '{}', 'file:///old', NULL, NULL, NULL, '2026-01-04'),
+    ('failed', 'FAILED', '{}', NULL, '{"reason": "old"}', '2026-01-05', '2026-01-06', '2026-01-04')"""
+
+
+@pytest.fixture
+def application(empty_database: Database) -> Iterator[Connection]:
+    """A superuser of a database with the enum and nothing else."""
+    with empty_database.connect() as connection:
+        connection.execute(ENUM)
+        yield connection
+
+
+def test_keeps_every_row(empty_database: Database, application: Connection) -> None:
+    application.execute(TABLE)
+    application.execute(ROWS)
+    query = """SELECT id, "instructionJson", "createdAt" FROM "RegenerationJob" ORDER BY id"""
+    before = application.execute(query).fetchall()
+    migrate(empty_database.url)
+    assert application.execute(query).fetchall() == before
+    rows = application.execute(
+        """SELECT id, status::text, "outputRef", "errorJson", "lockedAt"::text, type FROM "RegenerationJob"
+           WHERE id IN ('done', 'failed', 'waits') ORDER BY id"""
+    ).fetchall()
+    assert rows == [
+        ("done", "COMPLETED", "file:///old", None, None, None),
+        ("failed", "FAILED", None, {"reason": "old"}, "2026-01-05 00:00:00", None),
+        ("waits", "PENDING", None, None, None, "document"),
+    ]
+    assert check(empty_database.url) == []
+
+
+def test_fails_what_ran_as_lost(empty_database: Database, application: Connection) -> None:
+    application.execute(TABLE)
+    application.execute(ROWS)
+    migrate(empty_database.url)
+    rows = application.execute(
+        """SELECT id, status::text, "errorJson" ->> 'classification', "outputRef", "completedAt" IS NOT NULL,
+                  "lockedAt" = '2026-01-01 12:00' FROM "RegenerationJob" WHERE id LIKE 'runs%' ORDER BY id"""
+    ).fetchall()
+    assert rows == [
+        ("runs", "FAILED", "lost", None, True, True),
+        ("runs-unlocked", "FAILED", "lost", None, True, False),
+    ]
+    assert events(application, "runs") == ["REGEN_JOB_ADOPTED", "REGEN_JOB_FAILED"]
+    with application.cursor(row_factory=args_row(AuditRecord)) as cursor:
+        assert verify_chain(cursor.execute(SELECT_EVENTS, ("runs",)).fetchall()) == []
+
+
+def test_a_pending_row_with_leftovers_can_be_claimed(empty_database: Database, application: Connection) -> None:
+    application.execute(TABLE)
+    application.execute(ROWS)
+    migrate(empty_database.url)
+    row = application.execute("""SELECT detail FROM "AuditEvent" WHERE "jobId" = 'again'""").fetchone()
+    assert row == ({"removed": {"outputRef": "ref", "errorJson": "old", "lockedAt": "2026-01-01T00:00:00"}},)
+    assert claim(application) == [("waits", "RUNNING"), ("again", "RUNNING")]
+
+
+def test_rows_that_ended_before_us_are_not_repaired(empty_database: Database, application: Connection) -> None:
+    application.execute(TABLE)
+    application.execute(ROWS)
+    migrate(empty_database.url)
+    assert application.execute("SELECT * FROM regen_audit_repair_v1(100)").fetchall() == []
+    assert events(application, "done") == ["REGEN_JOB_ADOPTED"]
+
+
+@pytest.mark.parametrize("column", ["outputRef", "errorJson", "lockedAt", "completedAt", "createdAt"])
+def test_adds_a_column_that_is_missing(empty_database: Database, application: Connection, column: str) -> None:
+    application.execute(TABLE)
+    application.execute(f'ALTER TABLE "RegenerationJob" DROP COLUMN "{column}"')
+    application.execute("""INSERT INTO "RegenerationJob" (id, status, "instructionJson") VALUES
+        ('a', 'PENDING', '{"type": "document", "version": 1}'), ('b', 'RUNNING', '{}')""")
+    migrate(empty_database.url)
+    assert check(empty_database.url) == []
+    assert claim(application) == [("a", "RUNNING")]
+
+
+def test_the_application_goes_on_inserting(empty_database: Database, application: Connection) -> None:
+    """As Prisma does it: an id of the client's, the status named, and createdAt by its default."""
+    application.execute(TABLE)
+    migrate(empty_database.url)
+    application.execute(
+        """INSERT INTO "RegenerationJob" (id, status, "instructionJson") VALUES ('clh3k2p0x0000qz8r1a2b3', 'PENDING', '{}')"""
+    )
+    row = application.execute(
+        """SELECT abs(extract(epoch FROM "createdAt" - (now() AT TIME ZONE 'UTC'))) < 60 FROM "RegenerationJob" """
+    ).fetchone()
+    assert row == (True,)
+
+
+def test_a_varchar_id_will_do(empty_database: Database, application: Connection) -> None:
+    application.execute(TABLE.replace('"id" TEXT', '"id" VARCHAR'))
+    application.execute(ROWS)
+    migrate(empty_database.url)
+    assert check(empty_database.url) == []
+    assert claim(application) == [("waits", "RUNNING"), ("again", "RUNNING")]
+
+
+def test_foreign_columns_stay(empty_database: Database, application: Connection) -> None:
+    application.execute(TABLE)
+    application.execute("""ALTER TABLE "RegenerationJob" ADD COLUMN note text, ADD COLUMN kind text NOT NULL DEFAULT 'x'""")
+    application.execute(ROWS)
+    migrate(empty_database.url)
+    assert application.execute("""SELECT note, kind FROM "RegenerationJob" WHERE id = 'done'""").fetchone() == (None, "x")
+
+
+def test_says_what_will_be_rewritten(empty_database: Database, application: Connection) -> None:
+    application.execute(TABLE)
+    application.execute(ROWS)
+    lines: list[str] = []
+    migrate(empty_database.url, announce=lines.append)
+    assert len(lines) == 1
+    assert "6 rows" in lines[0]
+    assert "ACCESS EXCLUSIVE" in lines[0]
+    assert "2 RUNNING rows" in lines[0]
+
+
+def test_gives_up_when_the_table_stays_locked(empty_database: Database, application: Connection) -> None:
+    application.execute(TABLE)
+    with psycopg.connect(empty_database.url) as busy:
+        busy.execute('SELECT FROM "RegenerationJob"')
+        with pytest.raises(SchemaRefused, match="REGEN_MIGRATE_LOCK_TIMEOUT"):
+            migrate(empty_database.url, lock_timeout=0.05)
+    assert application.execute("""SELECT to_regclass('public."RegenerationRun"') IS NULL""").fetchone() == (True,)
+
+
+def test_the_owner_before_may_read_and_insert_and_nothing_else(empty_database: Database, application: Connection) -> None:
+    application.execute("CREATE ROLE application_owner LOGIN PASSWORD 'x'")
+    application.execute("CREATE ROLE bystander")
+    try:
+        application.execute(TABLE)
+        application.execute('GRANT ALL ON "RegenerationJob" TO PUBLIC, bystander')
+        application.execute('GRANT UPDATE (status) ON "RegenerationJob" TO bystander')
+        application.execute('ALTER TABLE "RegenerationJob" OWNER TO application_owner')
+        migrate(empty_database.url)
+        assert check(empty_database.url) == []
+        rows = application.execute(
+            """SELECT r.rolname::text, v.verb FROM pg_roles r CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'),
+                   ('DELETE'), ('TRUNCATE'), ('REFERENCES'), ('TRIGGER'), ('MAINTAIN')) v (verb)
+               WHERE r.rolname IN ('application_owner', 'bystander')
+                 AND (has_table_privilege(r.oid, 'public."RegenerationJob"', v.verb)
+                      OR v.verb = 'UPDATE' AND has_any_column_privilege(r.oid, 'public."RegenerationJob"', 'UPDATE'))"""
+        ).fetchall()
+        assert sorted(rows) == [(role, verb) for role in ("application_owner", "bystander") for verb in ("INSERT", "SELECT")]
+        with empty_database.connect(
+            empty_database.server.url(empty_database.name, user="application_owner", password="x")
+        ) as app:
+            app.execute("""INSERT INTO "RegenerationJob" (id, status, "instructionJson") VALUES ('j', 'PENDING', '{}')""")
+            for statement in (
+                """UPDATE "RegenerationJob" SET status = 'RUNNING'""",
+                'ALTER TABLE "RegenerationJob" DISABLE TRIGGER ALL',
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    app.execute(statement)
+    finally:
+        application.execute("DROP OWNED BY application_owner, bystander")
+        application.execute("DROP ROLE application_owner, bystander")
+
+
+REFUSED = {
+    "json instead of jsonb": (
+        TABLE.replace("JSONB NOT NULL", "JSON NOT NULL"),
+        "column instructionJson: expected jsonb, got json",
+    ),
+    "status is text": (
+        TABLE.replace('"status" "RegenerationJobStatus"', '"status" TEXT'),
+        'column status: expected "RegenerationJobStatus", got text',
+    ),
+    "timestamptz": (
+        TABLE.replace('"lockedAt" TIMESTAMP(3)', '"lockedAt" TIMESTAMPTZ(3)'),
+        r"column lockedAt: expected timestamp without time zone, got timestamp\(3\) with time zone",
+    ),
+    "a NOT NULL column without a default": (
+        TABLE.replace('"outputRef"', '"tenant" TEXT NOT NULL, "outputRef"'),
+        "column tenant: expected a default",
+    ),
+    "an id that is a uuid": (
+        TABLE.replace('"id" TEXT', '"id" UUID'),
+        "column id: expected text or character varying, got uuid",
+    ),
+    "an id too short": (TABLE.replace('"id" TEXT', '"id" VARCHAR(20)'), "column id: expected no limit on its length"),
+    "no instruction": (TABLE.replace('"instructionJson"', '"payload"'), "column instructionJson: expected to exist"),
+    "another primary key": (
+        TABLE.replace('PRIMARY KEY ("id")', 'PRIMARY KEY ("createdAt")'),
+        "primary key: expected id, got createdAt",
+    ),
+    "no primary key": (TABLE.replace('PRIMARY KEY ("id")', "CHECK (true)"), "primary key: expected id, got none"),
+    "a type of its own": (TABLE.replace('"outputRef"', '"type" TEXT, "outputRef"'), "column type: expected a column generated"),
+    "priority as text": (
+        TABLE.replace('"outputRef"', '"priority" TEXT, "outputRef"'),
+        "column priority: expected integer, got text",
+    ),
+    "partitioned": (
+        TABLE.replace('PRIMARY KEY ("id")', 'PRIMARY KEY ("id")') + ' PARTITION BY HASH ("id")',
+        "expected an ordinary table, got a partitioned table",
+    ),
+    "a view": ("""CREATE VIEW "RegenerationJob" AS SELECT 1 AS id""", "expected an ordinary table, got a view"),
+    "unlogged": (TABLE.replace("CREATE TABLE", "CREATE UNLOGGED TABLE"), "expected a logged table"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refuses_what_it_cannot_adopt(empty_database: Database, application: Connection, case: str) -> None:
+    statement, reason = REFUSED[case]
+    application.execute(statement)
+    with pytest.raises(SchemaRefused, match=reason) as raised:
+        migrate(empty_database.url)
+    assert "\n" not in raised.value.message
+    left = application.execute(
+        """SELECT to_regclass('public."AuditEvent"'), to_regclass('public.regen_alembic_version')"""
+    ).fetchone()
+    assert left == (None, None)
+
+
+def test_refuses_other_labels(empty_database: Database) -> None:
+    with empty_database.connect() as connection:
+        connection.execute(ENUM.replace("'FAILED'", "'FAILED', 'CANCELLED'"))
+        connection.execute(TABLE)
+    with pytest.raises(SchemaRefused, match=r"expected PENDING, RUNNING, COMPLETED, FAILED, got .*CANCELLED"):
+        migrate(empty_database.url)
+
+
+def test_names_every_reason_at_once(empty_database: Database, application: Connection) -> None:
+    application.execute(TABLE.replace('"id" TEXT', '"id" UUID').replace("JSONB,", "JSON,"))
+    with pytest.raises(SchemaRefused, match=r"column id: .*; column errorJson: "):
+        migrate(empty_database.url)

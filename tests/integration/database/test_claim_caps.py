@@ -1,0 +1,135 @@
+"""Are the caps kept, alone and together, and does no capped row hide an eligible one?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.database.jobs import claim, insert
+
+if TYPE_CHECKING:
+    from tests.database_fixtures import Database
+
+Connection = psycopg.Connection[Any]
+
+_ENQUEUE = """
+    INSERT INTO "RegenerationJob" (id, "instructionJson", "requestedBy", priority)
+    SELECT %(prefix)s || n, jsonb_build_object('type', %(type)s::text, 'version', 1, 'inputs', '{}'::jsonb),
+           %(prefix)s || n %% %(requesters)s, %(priority)s
+    FROM generate_series(1, %(count)s::int) n
+"""
+
+_INSERT = """
+    INSERT INTO "RegenerationJob" (id, "instructionJson", "requestedBy", priority)
+    VALUES (%s, jsonb_build_object('type', %s::text, 'version', 1), %s, %s)
+"""
+
+
+def enqueue(connection: Connection, prefix: str, job_type: str, count: int, *, priority: int = 0, requesters: int = 1) -> None:
+    parameters = {"prefix": prefix, "type": job_type, "count": count, "priority": priority, "requesters": requesters}
+    connection.execute(_ENQUEUE, parameters)
+
+
+def test_the_total_counts_what_runs(superuser: Connection, operator: Connection) -> None:
+    enqueue(superuser, "a", "document", 5)
+    assert len(claim(operator, total=3)) == 3
+    assert claim(operator, total=3) == []
+    assert len(claim(operator, total=4)) == 1
+
+
+def test_a_total_of_zero_claims_nothing(superuser: Connection, operator: Connection) -> None:
+    insert(superuser, "j")
+    assert claim(operator, total=0) == []
+
+
+def test_a_type_at_its_cap_leaves_room_for_another(superuser: Connection, operator: Connection) -> None:
+    enqueue(superuser, "doc", "document", 5, priority=9)
+    enqueue(superuser, "exp", "export", 5)
+    claimed = claim(operator, types={"document": 2}, total=4)
+    assert [job_id for job_id, _ in claimed] == ["doc1", "doc2", "exp1", "exp2"]
+
+
+def test_a_type_capped_at_zero_is_not_claimed(superuser: Connection, operator: Connection) -> None:
+    insert(superuser, "j")
+    assert claim(operator, types={"document": 0}) == []
+
+
+def test_a_requester_is_capped_across_types(superuser: Connection, operator: Connection) -> None:
+    for number in range(3):  # ids sort as the rows were made: two rows of one millisecond go by id
+        insert(superuser, f"mine{number}-doc", requester="me", priority=5)
+        insert(superuser, f"mine{number}-exp", "export", requester="me", priority=5)
+    insert(superuser, "yours", requester="you")
+    assert [job_id for job_id, _ in claim(operator, requester=2)] == ["mine0-doc", "mine0-exp", "yours"]
+    assert claim(operator, requester=2) == []
+
+
+def test_jobs_without_a_requester_have_no_requester_cap(superuser: Connection, operator: Connection) -> None:
+    for number in range(4):
+        insert(superuser, f"j{number}")
+    assert len(claim(operator, requester=1)) == 4
+
+
+def test_100_000_capped_rows_hide_nothing(superuser: Connection, operator: Connection) -> None:
+    enqueue(superuser, "running", "document", 1, priority=99)
+    assert len(claim(operator, types={"document": 1})) == 1
+    enqueue(superuser, "head", "document", 50_000, priority=9, requesters=300)
+    enqueue(superuser, "busy", "export", 50_000, priority=8)
+    insert(superuser, "eligible", "export", requester="someone", priority=-1)
+    insert(superuser, "anonymous", "export", priority=-2)
+    assert len(claim(operator, 1, types={"document": 1}, requester=1)) == 1  # the busy one's only slot
+    operator.execute("SET statement_timeout = '5s'")
+    assert [row[0] for row in claim(operator, types={"document": 1}, requester=1)] == ["eligible", "anonymous"]
+    assert claim(operator, types={"document": 1}, requester=1) == []
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    groups=st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from(["x", "y", "z", None]), st.integers(0, 2), st.integers(1, 90)),
+        min_size=1,
+        max_size=8,
+    ),
+    batch=st.integers(1, 8),
+    total=st.one_of(st.none(), st.integers(0, 30)),
+    types=st.dictionaries(st.sampled_from("abc"), st.integers(0, 6)),
+    requester=st.one_of(st.none(), st.integers(0, 6)),
+)
+def test_takes_what_a_walk_through_the_queue_would(
+    *,
+    database: Database,
+    groups: list[tuple[str, str | None, int, int]],
+    batch: int,
+    total: int | None,
+    types: dict[str, int],
+    requester: int | None,
+) -> None:
+    """The model: go through the whole queue in its order and take whatever no cap forbids."""
+    with psycopg.connect(database.url) as connection:  # rolled back: each example finds an empty table
+        waiting = []
+        for group, (job_type, who, priority, count) in enumerate(groups):
+            waiting += [(-priority, f"{number:03}-{group}", job_type, who) for number in range(count)]
+        with connection.cursor() as cursor:
+            cursor.executemany(_INSERT, [(job_id, job_type, who, -order) for order, job_id, job_type, who in waiting])
+        by_type, by_requester, taken_total = Counter[str](), Counter[str | None](), 0
+        for _ in range(3):
+            expected: list[str] = []
+            for entry in sorted(waiting):
+                _, job_id, job_type, who = entry
+                if (
+                    len(expected) < batch
+                    and (total is None or taken_total < total)
+                    and by_type[job_type] < types.get(job_type, 1000)
+                    and (requester is None or who is None or by_requester[who] < requester)
+                ):
+                    expected.append(job_id)
+                    waiting.remove(entry)
+                    by_type[job_type] += 1
+                    by_requester[who] += 1
+                    taken_total += 1
+            claimed = claim(connection, batch, total=total, types=types, requester=requester, known=("a", "b", "c"))
+            assert [job_id for job_id, _ in claimed] == expected
+        connection.rollback()

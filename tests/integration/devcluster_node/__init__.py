@@ -1,0 +1,1 @@
+"""The node agent: Jobs become Pods, containers become processes."""

@@ -1,0 +1,133 @@
+"""Does an insert wake the listener, is a lost connection made good, and is a pooler that swallows notifications found out?"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest_asyncio
+
+from regen_operator.listener import Listener
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.database_fixtures import Database
+    from tests.integration.operator.world import World
+
+
+class Wakes:
+    def __init__(self) -> None:
+        self.count = 0
+        self.event = asyncio.Event()
+
+    def __call__(self) -> None:
+        self.count += 1
+        self.event.set()
+
+    async def next(self) -> None:
+        async with asyncio.timeout(10):
+            await self.event.wait()
+        self.event.clear()
+
+
+@asynccontextmanager
+async def listening(url: str, wakes: Wakes, *, proof_seconds: float = 5.0) -> AsyncIterator[Listener]:
+    listener = Listener(url, wakes, timeout_seconds=5.0, proof_seconds=proof_seconds)
+    task = asyncio.create_task(listener.run())
+    try:
+        async with asyncio.timeout(15):
+            while listener.proven is None:  # noqa: ASYNC110 - the listener has no event for its proof
+                await asyncio.sleep(0.01)
+        yield listener
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def quiet(wakes: Wakes) -> None:
+    """Until the wake-ups of the connection itself, echo included, are through."""
+    await asyncio.sleep(0.1)
+    wakes.event.clear()
+
+
+async def test_an_insert_wakes_and_is_looked_at_once_more(database: Database, world: World) -> None:
+    wakes = Wakes()
+    async with listening(database.operator_url, wakes) as listener:
+        assert listener.proven is True
+        await quiet(wakes)
+        before = wakes.count
+        await world.insert()
+        await wakes.next()
+        await wakes.next()
+        assert wakes.count == before + 2, "the hit and its echo"
+
+
+async def test_a_lost_connection_is_made_anew_and_wakes_at_once(database: Database, world: World) -> None:
+    wakes = Wakes()
+    async with listening(database.operator_url, wakes):
+        await quiet(wakes)
+        ended = await world.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'regen-operator-listen' AND datname = %s",
+            database.name,
+        )
+        assert len(ended) == 1
+        await wakes.next()
+        await quiet(wakes)
+        await world.insert()
+        await wakes.next()
+
+
+async def relay(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    """Passes on everything."""
+    try:
+        while chunk := await source.read(65536):
+            sink.write(chunk)
+    except OSError:
+        pass  # the other end is gone
+    finally:
+        sink.close()
+
+
+async def relay_without_notifications(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    """Passes on every message of the server but NotificationResponse ('A')."""
+    try:
+        while True:
+            head = await source.readexactly(5)
+            body = await source.readexactly(int.from_bytes(head[1:]) - 4)
+            if head[:1] != b"A":
+                sink.write(head + body)
+    except (OSError, asyncio.IncompleteReadError):
+        pass  # the other end is gone
+    finally:
+        sink.close()
+
+
+@pytest_asyncio.fixture
+async def deaf_url(database: Database) -> AsyncIterator[str]:
+    """The database behind a proxy that swallows notifications, as a transaction pooler does."""
+    parts = urlsplit(database.operator_url)
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream_reader, upstream_writer = await asyncio.open_connection(parts.hostname, parts.port)
+        for work in (relay(reader, upstream_writer), relay_without_notifications(upstream_reader, writer)):
+            tasks.add(asyncio.create_task(work))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    query = "sslmode=disable&gssencmode=disable"
+    yield parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{port}", query=query).geturl()
+    server.close()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await server.wait_closed()
+
+
+async def test_a_connection_that_brings_no_notification_is_found_out(deaf_url: str) -> None:
+    async with listening(deaf_url, Wakes(), proof_seconds=0.3) as listener:
+        assert listener.proven is False

@@ -1,0 +1,152 @@
+"""Are the custom resources a bounded function of the rows, whatever becomes of them?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from regen_core.names import job_name
+from regen_core.states import Caps, Claim
+from regen_operator.ingest import Ingester
+from regen_operator.mirror import Mirror
+from regen_operator.mirror_cache import MirrorCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from regen_operator.database import Database
+    from regen_operator.kube import KubeClient
+    from regen_operator.settings import Settings
+    from tests.integration.operator.world import World
+
+CLAIM = Claim(5, Caps(total=5), frozenset({"document"}))
+
+
+@pytest.fixture
+def make_mirror(db: Database, kube: KubeClient, settings: Settings) -> Callable[..., Mirror]:
+    def make(**more: object) -> Mirror:
+        changed = settings.model_copy(update=more)
+        cache = MirrorCache("regen")
+        ingester = Ingester(db, kube, cache, cluster="default", namespaces=changed.ingest_namespaces)
+        return Mirror(db, kube, cache=cache, ingester=ingester, settings=changed, waiting={})
+
+    return make
+
+
+async def fresh_pass(mirror: Mirror) -> None:
+    await mirror.list_all()
+    await mirror.run_pass()
+
+
+def names(world: World) -> list[str]:
+    return sorted(body["metadata"]["name"] for body in world.customs())
+
+
+async def test_the_mirror_is_bounded_and_shows_every_claimed_row(
+    db: Database, world: World, make_mirror: Callable[..., Mirror]
+) -> None:
+    ids = [await world.insert(job_id=f"{number:03}") for number in range(40)]
+    mirror = make_mirror(mirror_window=10)
+    await fresh_pass(mirror)
+    assert names(world) == [job_name(job_id) for job_id in ids[:10]]
+    await db.claim(CLAIM)
+    await fresh_pass(mirror)
+    assert names(world) == [job_name(job_id) for job_id in ids[:15]], "five that run, the ten next in the queue"
+
+
+async def test_a_pending_row_keeps_the_custom_resource_it_has(world: World, make_mirror: Callable[..., Mirror]) -> None:
+    old = await world.insert(job_id="old")
+    mirror = make_mirror(mirror_window=1)
+    await fresh_pass(mirror)
+    await world.insert(job_id="urgent", priority=9)
+    await fresh_pass(mirror)
+    assert names(world) == sorted([job_name(old), job_name("urgent")])
+
+
+async def test_a_deleted_custom_resource_is_made_again_and_its_row_is_untouched(
+    world: World, make_mirror: Callable[..., Mirror]
+) -> None:
+    job_id = await world.insert()
+    mirror = make_mirror()
+    await fresh_pass(mirror)
+    before = await world.row(job_id)
+    world.api.store.delete("regenerationjobs.regeneration.dev", "regen", job_name(job_id))
+    await fresh_pass(mirror)
+    assert names(world) == [job_name(job_id)]
+    assert await world.row(job_id) == before
+
+
+async def test_finished_ones_go_after_their_time_and_only_the_newest_stay(
+    db: Database, world: World, make_mirror: Callable[..., Mirror]
+) -> None:
+    ids = [await world.insert(job_id=f"{number}") for number in range(5)]
+    await db.claim(CLAIM)
+    for job_id in ids:
+        await world.start(job_id, "uid", "pod")
+        await world.complete(job_id)
+    mirror = make_mirror(cr_keep=3)
+    await fresh_pass(mirror)
+    assert names(world) == [job_name(job_id) for job_id in ids[2:]]
+    assert world.phase(ids[4]) == "COMPLETED"
+    late = make_mirror(cr_keep=3, cr_ttl_seconds=0)
+    await fresh_pass(late)
+    assert names(world) == []
+
+
+async def test_nothing_is_pruned_before_its_last_audit_event_is_written(
+    db: Database, world: World, make_mirror: Callable[..., Mirror]
+) -> None:
+    job_id = await world.insert()
+    await world.query("ALTER TABLE \"AuditEvent\" ADD CONSTRAINT full_disk CHECK (event <> 'REGEN_JOB_COMPLETED') NOT VALID")
+    await db.claim(CLAIM)
+    await world.start(job_id, "uid", "pod")
+    await world.complete(job_id)
+    mirror = make_mirror()
+    await fresh_pass(mirror)
+    late = make_mirror(cr_ttl_seconds=0)
+    await fresh_pass(late)
+    assert names(world) == [job_name(job_id)]
+    await world.query('ALTER TABLE "AuditEvent" DROP CONSTRAINT full_disk')
+    assert await db.repair_audit(limit=10, seconds=60) == [(job_id, "REGEN_JOB_COMPLETED")]
+    await fresh_pass(late)
+    assert names(world) == []
+
+
+async def test_a_custom_resource_without_a_row_goes(world: World, make_mirror: Callable[..., Mirror]) -> None:
+    job_id = await world.insert()
+    await fresh_pass(make_mirror())
+    orphan = dict(world.custom(job_id) or {})
+    labels = {**orphan["metadata"]["labels"], "regeneration.dev/job-id": "ghost"}
+    metadata = {"name": "regen-ghost", "labels": labels, "annotations": {"regeneration.dev/job-id": "ghost"}}
+    body = {"apiVersion": orphan["apiVersion"], "kind": orphan["kind"], "metadata": metadata, "spec": orphan["spec"]}
+    world.api.store.create("regenerationjobs.regeneration.dev", "regen", body)
+    await fresh_pass(make_mirror())
+    assert names(world) == [job_name(job_id)]
+
+
+async def test_a_waiting_job_says_why_and_where_it_stands(
+    db: Database, world: World, make_mirror: Callable[..., Mirror]
+) -> None:
+    for _ in range(5):
+        await world.insert()
+    await db.claim(CLAIM)
+    first, second = await world.insert(), await world.insert()
+    mirror = make_mirror(waiting_status_delay_seconds=0.0, cap_total=5)
+    await fresh_pass(mirror)
+    assert world.status(job_name(first))["reason"] == "CapTotal"
+    assert world.status(job_name(first))["message"] == "5 of 5 jobs run; place 1 in the queue"
+    assert world.status(job_name(second))["message"] == "5 of 5 jobs run; place 2 in the queue"
+
+
+async def test_a_second_pass_writes_nothing(db: Database, world: World, make_mirror: Callable[..., Mirror]) -> None:
+    for _ in range(7):
+        await world.insert()
+    for row in (await db.claim(CLAIM))[:3]:
+        await world.start(row.id, "uid", "pod")
+    mirror = make_mirror(running_status_delay_seconds=0.0, waiting_status_delay_seconds=0.0)
+    await fresh_pass(mirror)
+    before = world.writes()
+    await fresh_pass(mirror)
+    assert before
+    assert world.writes() == before

@@ -1,0 +1,58 @@
+"""How many writes does a job cost the API server? Counted by the API, leases aside."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from psycopg.types.json import Jsonb
+
+if TYPE_CHECKING:
+    from tests.integration.operator.conftest import Running
+    from tests.integration.operator.world import World
+
+CUSTOM, JOBS = "regenerationjobs.regeneration.dev", "jobs.batch"
+JOBS_RUN = 10
+
+
+async def run_jobs(world: World, *, shown_running: bool, fail: bool) -> None:
+    ids = [await world.insert() for _ in range(JOBS_RUN)]
+    for job_id in ids:
+        await world.until("its Job is made", partial(world.job, job_id))
+        pod = world.make_pod(job_id)
+        await world.start(job_id, pod["metadata"]["uid"], pod["metadata"]["name"])
+    for job_id in ids:
+        if shown_running:
+            await world.until("it is shown running", partial(world.shows, job_id, "RUNNING"))
+        if fail:
+            error = {"classification": "executor", "retryable": False, "message": "no", "detail": {}}
+            assert await world.as_runner("regen_fail_run_v1(%s, %s, %s)", job_id, "nonce", Jsonb(error)) == "failed"
+        else:
+            await world.complete(job_id)
+        world.set_job_status(job_id, "Complete", "CompletionsReached")
+    await world.until("all are pruned", lambda: not world.customs(), seconds=40)
+
+
+async def test_a_job_that_is_seen_running_costs_five(world: World, running: Running) -> None:
+    async with running(cr_ttl_seconds=2, starting_status_delay_seconds=30.0, waiting_status_delay_seconds=30.0):
+        await run_jobs(world, shown_running=True, fail=False)
+        assert world.writes() == {
+            ("create", CUSTOM): JOBS_RUN,
+            ("create", JOBS): JOBS_RUN,
+            ("patch", f"{CUSTOM}/status"): 2 * JOBS_RUN,
+            ("delete", CUSTOM): JOBS_RUN,
+        }
+
+
+async def test_a_quick_job_costs_four(world: World, running: Running) -> None:
+    delays = {"running_status_delay_seconds": 30.0, "starting_status_delay_seconds": 30.0, "waiting_status_delay_seconds": 30.0}
+    async with running(cr_ttl_seconds=2, **delays):
+        await run_jobs(world, shown_running=False, fail=False)
+        assert sum(world.writes().values()) == 4 * JOBS_RUN
+
+
+async def test_a_job_that_fails_costs_six(world: World, running: Running) -> None:
+    async with running(cr_ttl_seconds=2, starting_status_delay_seconds=30.0, waiting_status_delay_seconds=30.0):
+        await run_jobs(world, shown_running=True, fail=True)
+        assert world.writes()["create", "events"] == JOBS_RUN
+        assert sum(world.writes().values()) == 6 * JOBS_RUN

@@ -1,0 +1,1 @@
+"""The runner's programs with real databases, stores and kernels."""

@@ -1,0 +1,1 @@
+"""The execute container as a real process in its real sandbox."""

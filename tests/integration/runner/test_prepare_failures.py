@@ -1,0 +1,178 @@
+"""Does a job whose instruction or sources are wrong end FAILED, by name, without its executor?"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from regen_runner.store_s3 import s3_client
+from tests.integration.runner.pods import INSTRUCTION, Pod, add_job, job_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.database_fixtures import Database
+    from tests.s3_fixtures import Bucket
+
+CONTENT = b"the source's bytes"
+
+
+class _Site(BaseHTTPRequestHandler):
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        if self.path == "/flaky" and self.asked.count("/flaky") == 1:
+            self._answer(503)
+        elif self.path in {"/data", "/flaky"}:
+            self._answer(200, CONTENT)
+        elif self.path == "/cut":
+            self._answer(200, CONTENT[:4], length=len(CONTENT))
+        elif self.path == "/moved":
+            self._answer(302, location="/data")
+        elif self.path == "/to-file":
+            self._answer(302, location="file:///etc/passwd")
+        elif self.path == "/to-metadata":
+            self._answer(302, location="http://169.254.169.254/latest/meta-data/")
+        elif self.path == "/loop":
+            self._answer(302, location="/loop")
+        else:
+            self._answer(404)
+
+    def _answer(self, status: int, body: bytes = b"", location: str | None = None, length: int | None = None) -> None:
+        self.send_response(status)
+        if location:
+            self.send_header("Location", location)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base's name
+        """Says nothing."""
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    """A web site on loopback."""
+    handler = type("Site", (_Site,), {"asked": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def with_source(uri: str, content: bytes = CONTENT, name: str = "data.csv") -> dict[str, Any]:
+    source = {"name": name, "uri": uri, "sha256": hashlib.sha256(content).hexdigest()}
+    return {**INSTRUCTION, "sources": [source]}
+
+
+def failure(pod: Pod, database: Database) -> dict[str, Any]:
+    """What prepare failed the job with."""
+    assert pod.run("prepare")[0] == 65
+    status, _, error = job_of(database)
+    assert status == "FAILED"
+    assert error is not None
+    assert error["message"] in pod.message()
+    assert not pod.path("in", "go").exists()
+    return error
+
+
+@pytest.mark.parametrize("path", ["/data", "/moved", "/flaky"])
+def test_that_an_http_source_is_there_before_the_go_file(pod: Pod, database: Database, site: str, path: str) -> None:
+    add_job(database, with_source(site + path))
+    assert pod.run("prepare")[0] == 0
+    assert pod.path("in", "sources", "data.csv").read_bytes() == CONTENT
+    assert [entry.name for entry in pod.path("in", "sources").iterdir()] == ["data.csv"]
+
+
+def test_that_an_s3_source_is_fetched_with_the_stores_credentials(pod: Pod, database: Database, bucket: Bucket) -> None:
+    name = bucket.url.removeprefix("s3://")
+    s3_client(bucket.environment).put_object(Bucket=name, Key="data/a b.csv", Body=CONTENT)
+    pod.extra.update(bucket.environment)
+    add_job(database, with_source(f"{bucket.url}/data/a%20b.csv"))
+    assert pod.run("prepare")[0] == 0
+    assert pod.path("in", "sources", "data.csv").read_bytes() == CONTENT
+
+
+def test_that_a_missing_s3_source_is_named(pod: Pod, database: Database, bucket: Bucket) -> None:
+    pod.extra.update(bucket.environment)
+    add_job(database, with_source(f"{bucket.url}/missing"))
+    assert failure(pod, database)["message"] == "source data.csv: expected an object, got NoSuchKey"
+
+
+def test_that_a_wrong_instruction_is_named(pod: Pod, database: Database) -> None:
+    add_job(database, {**INSTRUCTION, "inputs": "text"})
+    error = failure(pod, database)
+    assert (error["classification"], error["retryable"], error["detail"]) == ("validation", False, {"field": "inputs"})
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/gone", "source data.csv: expected HTTP status 200, got 404"),
+        ("/to-file", "source data.csv: expected a redirect within http, got one to file"),
+        ("/to-metadata", "source data.csv: expected an address outside of this node's own, got 169.254.169.254"),
+        ("/loop", "source data.csv: expected at most 5 redirects, got more"),
+    ],
+)
+def test_that_a_source_which_will_not_come_is_named(pod: Pod, database: Database, site: str, path: str, message: str) -> None:
+    add_job(database, with_source(site + path))
+    error = failure(pod, database)
+    assert (error["classification"], error["message"]) == ("validation", message)
+
+
+def test_that_a_metadata_address_is_refused_however_it_is_written(pod: Pod, database: Database) -> None:
+    add_job(database, with_source("http://2852039166/latest/meta-data/"))  # 169.254.169.254 as one number
+    assert "expected an address outside of this node's own" in failure(pod, database)["message"]
+
+
+def test_that_another_digest_is_named(pod: Pod, database: Database, site: str) -> None:
+    add_job(database, with_source(f"{site}/data", b"other bytes"))
+    error = failure(pod, database)
+    assert error["classification"] == "validation"
+    assert error["message"].startswith("source data.csv: expected SHA-256 ")
+
+
+def test_that_a_source_which_is_too_large_is_named(pod: Pod, database: Database, site: str) -> None:
+    pod.extra["REGEN_MAX_SOURCE_BYTES"] = "10"
+    add_job(database, with_source(f"{site}/data"))
+    assert "expected at most 10 bytes in all, got more with source data.csv" in failure(pod, database)["message"]
+
+
+def test_that_a_source_which_breaks_off_is_lost_and_retryable(pod: Pod, database: Database, site: str) -> None:
+    pod.extra["REGEN_SOURCE_RETRY_SECONDS"] = "0"
+    add_job(database, with_source(f"{site}/cut"))
+    error = failure(pod, database)
+    assert (error["classification"], error["retryable"]) == ("lost", True)
+
+
+def test_that_a_file_source_needs_permission(pod: Pod, database: Database, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(CONTENT)
+    add_job(database, with_source(source.as_uri()))
+    assert failure(pod, database)["message"] == "source data.csv: expected scheme https, http or s3, got file"
+
+
+def test_that_a_permitted_file_source_is_read(pod: Pod, database: Database, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(CONTENT)
+    pod.extra["REGEN_ALLOW_FILE_SOURCES"] = "true"
+    add_job(database, with_source(source.as_uri()))
+    assert pod.run("prepare")[0] == 0
+    assert pod.path("in", "sources", "data.csv").read_bytes() == CONTENT
+
+
+def test_that_a_full_volume_ends_the_job_as_internal(pod: Pod, database: Database) -> None:
+    add_job(database)
+    pod.path("in", "instruction.json").mkdir()  # what cannot be created, whoever asks
+    error = failure(pod, database)
+    assert error["classification"] == "internal"
+    assert "expected to write the executor's input" in error["message"]

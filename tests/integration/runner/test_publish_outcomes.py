@@ -1,0 +1,175 @@
+"""Does every end of a run become exactly one end of its job, with all of its outputs or none (rule R12)?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from regen_core.canonical import canonical_json, instruction_digest
+from regen_core.errors import Classification, JobError
+from tests.integration.runner.pods import INSTRUCTION, Pod, add_job, job_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.database_fixtures import Database
+    from tests.s3_fixtures import Bucket
+
+
+@pytest.fixture
+def fenced(pod: Pod, database: Database) -> Pod:
+    """A pod whose prepare is done."""
+    add_job(database)
+    pod.fenced(database)
+    return pod
+
+
+def output_rows(database: Database) -> list[tuple[Any, ...]]:
+    with database.connect() as connection:
+        return connection.execute(
+            'SELECT name, ref, sha256, "sizeBytes", "mediaType" FROM "RegenerationOutput" ORDER BY name'
+        ).fetchall()
+
+
+def files_beneath(folder: Path) -> dict[str, bytes]:
+    paths = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def test_that_a_success_is_stored_whole_and_completes_the_job(fenced: Pod, database: Database, outputs: Path) -> None:
+    fenced.extra["REGEN_REPRODUCIBLE"] = "false"
+    fenced.leave(b_txt=b"two", a_txt=b"one")
+    status, lines = fenced.run("publish")
+    assert (status, fenced.message()) == (0, "")
+    stored = files_beneath(outputs)
+    manifest = stored.pop("document/job1/manifest.json")
+    assert stored == {"document/job1/a.txt": b"one", "document/job1/b.txt": b"two"}
+    rows = [
+        (name, f"{outputs.as_uri()}/document/job1/{name}", hashlib.sha256(body).hexdigest(), 3, "text/plain")
+        for name, body in (("a.txt", b"one"), ("b.txt", b"two"))
+    ]
+    assert output_rows(database) == rows
+    keys = ("name", "ref", "sha256", "sizeBytes", "mediaType")
+    expected = {
+        "version": 1,
+        "jobId": "job1",
+        "type": "document",
+        "instructionSha256": instruction_digest(INSTRUCTION),
+        "executor": {"name": "document", "version": "1.0"},
+        "reproducible": False,
+        "sandbox": {"landlock": 5},
+        "startedAt": "2026-01-01T00:00:00.000Z",
+        "finishedAt": "2026-01-01T00:00:01.000Z",
+        "artifacts": [dict(zip(keys, row, strict=True)) for row in rows],
+    }
+    assert manifest == canonical_json(expected)
+    assert job_of(database) == ("COMPLETED", f"{outputs.as_uri()}/document/job1/manifest.json", None)
+    assert fenced.path("trust", "nonce").read_text() not in json.dumps(lines)
+
+
+def test_that_s3_takes_it_as_well(fenced: Pod, database: Database, bucket: Bucket) -> None:
+    fenced.output_url = f"{bucket.url}/outputs"
+    fenced.extra.update(bucket.environment)
+    fenced.leave(a_txt=b"one")
+    assert fenced.run("publish")[0] == 0
+    assert job_of(database)[:2] == ("COMPLETED", f"{bucket.url}/outputs/document/job1/manifest.json")
+
+
+def test_that_publishing_again_says_the_same(fenced: Pod, database: Database, outputs: Path) -> None:
+    fenced.leave(a_txt=b"one")
+    assert fenced.run("publish")[0] == 0
+    before = files_beneath(outputs), job_of(database), output_rows(database)
+    status, lines = fenced.run("publish")
+    assert status == 0
+    assert "already" in [line.get("outcome") for line in lines]
+    assert (files_beneath(outputs), job_of(database), output_rows(database)) == before
+
+
+def test_that_an_executors_error_fails_the_job_and_stores_nothing(fenced: Pod, database: Database, outputs: Path) -> None:
+    error = JobError(Classification.TIMEOUT, "expected an end within 5 s\0", detail={"seconds": 5})
+    fenced.leave(error=error, a_txt=b"one")
+    assert fenced.run("publish")[0] == 0
+    status, ref, stored = job_of(database)
+    assert (status, ref) == ("FAILED", None)
+    assert stored == {**error.as_json(), "message": "expected an end within 5 s\N{REPLACEMENT CHARACTER}"}
+    assert files_beneath(outputs) == {}
+
+
+def test_that_a_refused_file_fails_the_job_as_output(fenced: Pod, database: Database, outputs: Path) -> None:
+    fenced.leave(a_txt=b"one", b_txt=b"two")
+    fenced.path("out", "b.txt").unlink()
+    fenced.path("out", "b.txt").symlink_to("/etc/passwd")
+    assert fenced.run("publish")[0] == 0
+    status, _, error = job_of(database)
+    assert status == "FAILED"
+    assert error is not None
+    assert (error["classification"], error["retryable"]) == ("output", False)
+    assert files_beneath(outputs) == {}
+
+
+def test_that_other_bytes_at_a_key_fail_the_job_and_stay(fenced: Pod, database: Database, outputs: Path) -> None:
+    fenced.leave(a_txt=b"one", b_txt=b"two")
+    taken = outputs / "document" / "job1" / "b.txt"
+    taken.parent.mkdir(parents=True)
+    taken.write_bytes(b"someone's")
+    assert fenced.run("publish")[0] == 0
+    status, _, error = job_of(database)
+    assert status == "FAILED"
+    assert error is not None
+    assert error["classification"] == "output"
+    assert taken.read_bytes() == b"someone's"
+    assert not (taken.parent / "manifest.json").exists()
+    assert output_rows(database) == []
+
+
+@pytest.mark.parametrize("missing", ["result/envelope.json", "trust/nonce", "in/instruction.json"])
+def test_that_missing_evidence_is_left_to_the_operator(fenced: Pod, database: Database, missing: str) -> None:
+    fenced.leave(a_txt=b"one")
+    fenced.path(missing).unlink()
+    assert fenced.run("publish")[0] == 1
+    assert f"expected {missing.partition('/')[2]} of an earlier program of this pod" in fenced.message()
+    assert job_of(database)[0] == "RUNNING"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"version": 2}', "[" * 100_000])
+def test_that_an_envelope_that_cannot_be_read_is_internal(fenced: Pod, database: Database, content: str) -> None:
+    fenced.leave(a_txt=b"one")
+    fenced.path("result", "envelope.json").write_text(content)
+    assert fenced.run("publish")[0] == 0
+    status, _, error = job_of(database)
+    assert status == "FAILED"
+    assert error is not None
+    assert error["classification"] == "internal"
+
+
+def test_that_a_job_which_someone_else_ended_is_not_touched(fenced: Pod, database: Database) -> None:
+    fenced.leave(a_txt=b"one")
+    failures = json.dumps(
+        [{"id": "job1", "condition": "any", "error": JobError(Classification.CANCELLED, "stopped").as_json()}]
+    )
+    with database.connect() as connection:
+        assert connection.execute("SELECT outcome FROM regen_fail_v1(%s)", (failures,)).fetchall() == [("failed",)]
+    before = job_of(database)
+    assert fenced.run("publish")[0] == 64
+    assert "the report was refused" in fenced.message()
+    assert job_of(database) == before
+
+
+def test_that_a_nonce_which_holds_no_fence_completes_nothing(fenced: Pod, database: Database) -> None:
+    fenced.leave(a_txt=b"one")
+    fenced.path("trust", "nonce").write_text("x" * 64)
+    assert fenced.run("publish")[0] == 64
+    assert job_of(database)[0] == "RUNNING"
+
+
+def test_that_a_wrong_output_url_fails_the_job_by_name(fenced: Pod, database: Database) -> None:
+    fenced.output_url = "ftp://somewhere"
+    fenced.leave(a_txt=b"one")
+    assert fenced.run("publish")[0] == 0
+    _, _, error = job_of(database)
+    assert error is not None
+    assert error["classification"] == "internal"
+    assert error["message"].startswith("REGEN_OUTPUT_URL: expected")

@@ -1,0 +1,154 @@
+"""Does every row of the design's table "what recovers what" get its verdict, and does the order of the checks hold?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from regen_core.errors import Classification
+from regen_core.states import FailCondition
+from regen_operator import recovery
+from regen_operator.observers import ContainerView
+from regen_operator.recovery import Action, decide
+from tests.unit.operator.values import NOW, RUN, failed_job, job, pod, row, snapshot
+
+if TYPE_CHECKING:
+    from regen_operator.snapshot import Snapshot
+
+GONE_LONG_AGO = NOW - timedelta(seconds=60)
+IMAGE_TROUBLE = ContainerView("prepare", waiting="ImagePullBackOff", message="no such image")
+BAD_NAME = ContainerView("prepare", waiting="InvalidImageName", message="bad")
+
+NOT_CLAIMED = snapshot(row("PENDING"))
+LOST_LAUNCH = snapshot()
+LOST_LAUNCH_LONG_AGO = snapshot(row(claimed=1000))
+STARTING = snapshot(job=job(), pod=pod("Pending"))
+PENDING_TOO_LONG = snapshot(row(claimed=400), job=job(age=399), pod=pod("Pending", IMAGE_TROUBLE))
+LAUNCHED_LATE = snapshot(row(claimed=400), job=job(age=10), pod=pod("Pending"))
+NEVER = snapshot(job=failed_job(), pod=pod("Failed"))
+SUSPENDED_EARLY = snapshot(job=job(suspended=True))
+FAILURE_TARGET_EARLY = snapshot(job=job(conditions={"FailureTarget": ("DeadlineExceeded", "")}))
+COMPLETE_WITHOUT_FENCE = snapshot(job=job(conditions={"Complete": ("", "")}))
+WRONG_IMAGE = snapshot(job=job(), pod=pod("Pending", BAD_NAME))
+REFUSED_POD = snapshot(job=job(), pod_refused="violates PodSecurity")
+QUOTA = snapshot(job=job(), pod_refused="exceeded quota: pods")
+STOPPED_EARLY = snapshot(deletion_seen=True)
+BEING_STOPPED_EARLY = snapshot(job=job(deleting=True))
+RUNNING = snapshot(run=RUN, job=job(), pod=pod())
+RUNNING_WITHOUT_JOB = snapshot(run=RUN, pod=pod())
+ENDING_IN_GRACE = snapshot(run=RUN, job=failed_job(), pod=pod(deletion_at=NOW + timedelta(seconds=10)))
+DEAD_NODE = snapshot(run=RUN, job=job(), pod=pod(deletion_at=GONE_LONG_AGO))
+POD_GONE = snapshot(run=RUN, job=job())
+ALL_GONE = snapshot(run=RUN)
+STOPPED = snapshot(run=RUN, deletion_seen=True)
+JUST_GONE = replace(ALL_GONE, gone_for=1.0)
+RUN_FAILED = snapshot(run=RUN, job=failed_job(), pod=pod("Failed", ContainerView("execute", exit_code=3)))
+RUN_SUSPENDED = snapshot(run=RUN, job=job(suspended=True))
+RUN_FAILURE_TARGET = snapshot(run=RUN, job=job(conditions={"FailureTarget": ("DeadlineExceeded", "")}))
+COMPLETE = snapshot(run=RUN, job=job(conditions={"Complete": ("", "")}), pod=pod("Succeeded"))
+OVERDUE = snapshot(row(claimed=1231), run=RUN, job=job(), pod=pod())
+OVERDUE_EARLY = snapshot(row(claimed=1231))
+FOREIGN = snapshot(job=job(labels={}))
+FOREIGN_BY_ID = snapshot(job=job(annotations={"regeneration.dev/job-id": "b"}))
+ENDED_JOB_ACTIVE = snapshot(row("FAILED", ended=31), job=job())
+ENDED_JUST_NOW = snapshot(row("COMPLETED", ended=10), job=job())
+ENDED_JOB_DONE = snapshot(row("COMPLETED", ended=31), job=job(conditions={"Complete": ("", "")}))
+ENDED_FOREIGN = snapshot(row("FAILED", ended=31), job=job(labels={}))
+
+VERDICTS: dict[str, tuple[Snapshot, Action, Classification | None, bool]] = {
+    "not claimed: the claim's business": (NOT_CLAIMED, Action.NOTHING, None, False),
+    "no fence, no Job: launch": (LOST_LAUNCH, Action.LAUNCH, None, False),
+    "no fence, no Job, long ago: launch": (LOST_LAUNCH_LONG_AGO, Action.LAUNCH, None, False),
+    "no fence, Job exists: wait": (STARTING, Action.WAIT, None, False),
+    "no fence past the pending deadline": (PENDING_TOO_LONG, Action.FAIL, Classification.LOST, True),
+    "launched late: its Job gets the whole time": (LAUNCHED_LATE, Action.WAIT, None, False),
+    "no fence, Job failed": (NEVER, Action.FAIL, Classification.LOST, True),
+    "no fence, Job suspended": (SUSPENDED_EARLY, Action.FAIL, Classification.CANCELLED, True),
+    "no fence, Job about to fail": (FAILURE_TARGET_EARLY, Action.FAIL, Classification.LOST, True),
+    "no fence, Job complete": (COMPLETE_WITHOUT_FENCE, Action.FAIL, Classification.INTERNAL, True),
+    "no fence, invalid image name: at once": (WRONG_IMAGE, Action.FAIL, Classification.INTERNAL, True),
+    "no fence, pod refused by admission: at once": (REFUSED_POD, Action.FAIL, Classification.INTERNAL, True),
+    "no fence, pod refused by quota: wait": (QUOTA, Action.WAIT, None, False),
+    "no fence, Job seen deleted": (STOPPED_EARLY, Action.FAIL, Classification.CANCELLED, False),
+    "no fence, Job being deleted": (BEING_STOPPED_EARLY, Action.FAIL, Classification.CANCELLED, False),
+    "fence, pod alive: wait": (RUNNING, Action.WAIT, None, False),
+    "fence, pod alive, Job orphaned: wait": (RUNNING_WITHOUT_JOB, Action.WAIT, None, False),
+    "fence, pod within its grace: wait": (ENDING_IN_GRACE, Action.WAIT, None, False),
+    "fence, pod deleted longer than its grace": (DEAD_NODE, Action.FAIL, Classification.LOST, True),
+    "fence, pod gone": (POD_GONE, Action.FAIL, Classification.LOST, True),
+    "fence, pod and Job gone": (ALL_GONE, Action.FAIL, Classification.LOST, False),
+    "fence, pod and Job gone a moment ago: wait for the event": (JUST_GONE, Action.WAIT, None, False),
+    "fence, Job seen deleted": (STOPPED, Action.FAIL, Classification.CANCELLED, False),
+    "fence, Job failed": (RUN_FAILED, Action.FAIL, Classification.EXECUTOR, False),
+    "fence, Job suspended": (RUN_SUSPENDED, Action.FAIL, Classification.CANCELLED, True),
+    "fence, Job about to fail": (RUN_FAILURE_TARGET, Action.FAIL, Classification.TIMEOUT, True),
+    "fence, Job complete": (COMPLETE, Action.FAIL, Classification.INTERNAL, False),
+    "past every deadline, pod looks alive": (OVERDUE, Action.FAIL, Classification.LOST, True),
+    "past every deadline, never launched": (OVERDUE_EARLY, Action.FAIL, Classification.LOST, False),
+    "someone else's Job by label": (FOREIGN, Action.FAIL, Classification.INTERNAL, False),
+    "someone else's Job by id": (FOREIGN_BY_ID, Action.FAIL, Classification.INTERNAL, False),
+    "row terminal, Job active": (ENDED_JOB_ACTIVE, Action.DELETE_JOB, None, False),
+    "row terminal a moment ago: wait": (ENDED_JUST_NOW, Action.WAIT, None, False),
+    "row terminal, Job finished": (ENDED_JOB_DONE, Action.NOTHING, None, False),
+    "row terminal, someone else's Job": (ENDED_FOREIGN, Action.NOTHING, None, False),
+}
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_verdict(name: str) -> None:
+    given, action, classification, delete_job = VERDICTS[name]
+    verdict = decide(given)
+    assert (verdict.action, verdict.delete_job) == (action, delete_job)
+    assert (verdict.fail.error.classification if verdict.fail else None) == classification
+
+
+@pytest.mark.parametrize("name", [name for name, (_, action, _, _) in VERDICTS.items() if action is Action.FAIL])
+def test_a_failure_relies_on_the_fence_that_was_seen(name: str) -> None:
+    given = VERDICTS[name][0]
+    verdict = decide(given)
+    assert verdict.fail is not None
+    if name.startswith("past every deadline"):
+        expected: tuple[FailCondition, str | None] = (FailCondition.ANY, None)
+    elif given.run is None:
+        expected = (FailCondition.NO_FENCE, None)
+    else:
+        expected = (FailCondition.FENCE_HELD_BY, given.run.pod_uid)
+    assert (verdict.fail.condition, verdict.fail.pod_uid) == expected
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_a_taken_fence_is_never_launched_again(name: str) -> None:
+    assert decide(replace(VERDICTS[name][0], run=RUN)).action is not Action.LAUNCH
+
+
+def test_the_order_of_the_checks() -> None:
+    assert [check.__name__ for check in recovery.CHECKS] == [
+        "not_claimed",
+        "terminal_with_active_job",
+        "foreign_job",
+        "overdue",
+        "no_fence_cancelled",
+        "no_fence_no_job",
+        "no_fence_job_ended",
+        "no_fence_cannot_start",
+        "no_fence_too_late",
+        "no_fence_starting",
+        "fenced_pod_alive",
+        "fenced_job_just_gone",
+        "fenced_pod_dead",
+    ]
+
+
+def test_a_wait_says_when_to_look_again() -> None:
+    assert decide(ENDED_JUST_NOW).revisit_seconds == pytest.approx(20.0)
+    assert decide(ENDING_IN_GRACE).revisit_seconds == pytest.approx(15.5)
+    late = snapshot(row(claimed=299.0), job=job(age=298.0), pod=pod("Pending"))
+    assert decide(late).revisit_seconds == pytest.approx(2.5)
+
+
+def test_a_wait_says_what_it_waits_for() -> None:
+    verdict = decide(snapshot(job=job(), pod=pod("Pending", IMAGE_TROUBLE)))
+    assert (verdict.reason, verdict.message) == ("ImagePull", "no such image")

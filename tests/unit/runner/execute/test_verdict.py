@@ -1,0 +1,98 @@
+"""What does the envelope make of what the supervisor saw and the child said?"""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import Any
+
+import pytest
+
+from regen_core.envelope import MAX_ENVELOPE_BYTES, DeclaredArtifact, ResultEnvelope
+from regen_core.errors import Classification
+from regen_runner.execute_verdict import Verdict, envelope, judge
+from regen_runner.supervisor import Outcome
+
+OPENING = json.dumps({"sandbox": {"mode": "require"}}).encode() + b"\n"
+GOOD: dict[str, Any] = {"ok": True, "version": "2", "artifacts": [{"name": "a", "mediaType": "text/plain"}]}
+BAD: dict[str, Any] = {"ok": False, "version": "2", "classification": "executor", "message": "m", "detail": {}}
+
+
+def said(report: dict[str, Any]) -> bytes:
+    return OPENING + json.dumps(report).encode() + b"\n"
+
+
+def classified(outcome: Outcome) -> Classification | None:
+    verdict = judge(outcome, 10)
+    return verdict.error.classification if verdict.error else None
+
+
+def test_a_good_report_and_a_clean_exit_are_a_result() -> None:
+    verdict = judge(Outcome(status=0, said=said(GOOD)), 10)
+    assert verdict == Verdict({"mode": "require"}, "2", (DeclaredArtifact("a", "text/plain"),), None)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "classification"),
+    [
+        (Outcome(status=signal.SIGKILL, said=said(GOOD), timed_out=True), "timeout"),
+        (Outcome(status=signal.SIGSEGV, said=said(GOOD)), "executor"),
+        (Outcome(status=3 << 8, said=said(GOOD)), "executor"),
+        (Outcome(status=signal.SIGKILL, said=OPENING, oom_kills=1), "resources"),
+        (Outcome(status=signal.SIGKILL, said=OPENING), "executor"),
+        (Outcome(status=signal.SIGABRT, said=OPENING, oom_kills=1), "executor"),
+        (Outcome(status=0, said=OPENING), "executor"),
+        (Outcome(status=0, said=said(GOOD), said_too_much=True), "executor"),
+        (Outcome(status=0, said=b""), "internal"),
+        (Outcome(status=signal.SIGSEGV, said=b'{"sandb'), "internal"),
+        (Outcome(status=0, said=b'{"sandbox": {}, "failure": "no Landlock"}\n'), "internal"),
+        (Outcome(status=None, said=said(GOOD)), "internal"),
+    ],
+    ids=range(12),
+)
+def test_what_was_seen_outweighs_what_was_said(outcome: Outcome, classification: str) -> None:
+    assert classified(outcome) == classification
+
+
+@pytest.mark.parametrize("own", ["validation", "capped", "executor", "resources"])
+def test_an_executor_may_give_its_own_classifications(own: str) -> None:
+    assert classified(Outcome(status=0, said=said({**BAD, "classification": own}))) == own
+
+
+@pytest.mark.parametrize("others", ["timeout", "output", "lost", "cancelled", "internal", "", None, 4])
+def test_an_executor_may_give_no_other(others: object) -> None:
+    verdict = judge(Outcome(status=0, said=said({**BAD, "classification": others})), 10)
+    assert verdict.error is not None
+    assert verdict.error.classification == Classification.EXECUTOR
+    assert "classification" in verdict.error.message
+
+
+def test_only_known_details_of_bounded_size_are_kept() -> None:
+    detail = {"field": "f" * 9999, "trace": "t" * 99_999, "limit": 4, "other": "x"}
+    verdict = judge(Outcome(status=0, said=said({**BAD, "detail": detail})), 10)
+    assert verdict.error is not None
+    assert {key: len(value) for key, value in verdict.error.detail.items()} == {"field": 512, "trace": 8192}
+
+
+def test_texts_that_a_database_cannot_hold_are_replaced() -> None:
+    verdict = judge(Outcome(status=0, said=said({**BAD, "message": "a\0b\ud800c"})), 10)
+    assert verdict.error is not None
+    assert verdict.error.message == "a\ufffdb?c"
+
+
+def test_an_envelope_is_never_larger_than_publish_reads() -> None:
+    # 26,000 names escape to more bytes in the envelope than they came in.
+    artifacts = tuple(DeclaredArtifact(f"a{n}", "\u00e4" * 10) for n in range(26_000))
+    data = envelope(Verdict(artifacts=artifacts), "probe", "t0", "t1", {})
+    assert len(data) <= MAX_ENVELOPE_BYTES
+    read = ResultEnvelope.from_json(json.loads(data))
+    assert read.artifacts == ()
+    assert read.error is not None
+    assert read.error.classification == Classification.EXECUTOR
+
+
+def test_the_envelope_reads_back_as_it_was_meant() -> None:
+    verdict = judge(Outcome(status=0, said=said(GOOD)), 10)
+    read = ResultEnvelope.from_json(json.loads(envelope(verdict, "probe", "t0", "t1", {"wallSeconds": 1.5})))
+    assert (read.executor, read.executor_version, read.started_at, read.finished_at) == ("probe", "2", "t0", "t1")
+    assert (read.artifacts, read.sandbox, read.usage) == (verdict.artifacts, {"mode": "require"}, {"wallSeconds": 1.5})

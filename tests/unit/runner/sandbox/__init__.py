@@ -1,0 +1,1 @@
+"""The sandbox's rules, asked without being put on."""
