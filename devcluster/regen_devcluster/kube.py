@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _GROUPS: Final = {
     "jobs": "/apis/batch/v1",
+    "deployments": "/apis/apps/v1",
     "leases": "/apis/coordination.k8s.io/v1",
     "regenerationjobs": "/apis/regeneration.dev/v1alpha1",
     "customresourcedefinitions": "/apis/apiextensions.k8s.io/v1",
@@ -103,6 +104,30 @@ class Kube:
         if status != 404:
             _expect(status, answer)
 
+    async def patch(self, resource: str, namespace: str | None, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The object after a JSON merge patch (RFC 7396).
+
+        Raises:
+            KubeRefused: with the API's code and message.
+        """
+        headers = {"Content-Type": "application/merge-patch+json"}
+        return _expect(*await self._send("PATCH", path_of(resource, namespace, name), body, headers=headers))
+
+    async def evict(self, namespace: str, pod: str) -> None:
+        """Evicts a pod as a drain of its node does (policy/v1 Eviction).
+
+        Raises:
+            KubeRefused: with the API's code and message.
+        """
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}}
+        _expect(*await self._send("POST", path_of("pods", namespace, pod) + "/eviction", body))
+
+    async def logs(self, namespace: str, pod: str, container: str) -> str:
+        """What a container has written so far; empty where it has not started."""
+        path = path_of("pods", namespace, pod) + "/log"
+        async with self._open.get(path, params={"container": container}) as response:
+            return await response.text() if response.status == 200 else ""
+
     async def ended_pods(self, namespace: str, labels: str, count: int) -> list[dict[str, Any]]:
         """The pods that have ``labels``, once ``count`` of them have ended; waits 30 s at most, woken by a watch."""
         path = path_of("pods", namespace)
@@ -118,9 +143,14 @@ class Kube:
                     await response.content.readline()
 
     async def _send(
-        self, verb: str, path: str, body: Mapping[str, Any] | None = None, params: Mapping[str, str] | None = None
+        self,
+        verb: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[int, dict[str, Any]]:
-        async with self._open.request(verb, path, json=body, params=params) as response:
+        async with self._open.request(verb, path, json=body, params=params, headers=headers) as response:
             text = await response.text()
             return response.status, json.loads(text) if text.startswith("{") else {"message": text}
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EXIT_BY_SIGNAL: Final = 128
 """Exit statuses from here on are 128 and the number of the signal that ended the container's process."""
+OOM_KILLED: Final = "OOMKilled"
 NEVER_STARTS: Final = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 """Waiting reasons that no waiting cures; a missing Secret is told from other configuration trouble by its message."""
 
@@ -93,6 +94,15 @@ class PodView:
     def has_ended(self) -> bool:
         """Whether every container has ended for good."""
         return self.phase in {"Succeeded", "Failed"}
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether ``publish`` will never start although the pod has not ended.
+
+        Where the kernel killed the executor alone, our supervisor exits 0; the kubelet calls such a container OOMKilled and
+        takes it for failed, while the pod's phase goes by the exit status and stays Pending (seen with 1.36 on cgroup v1).
+        """
+        return any(one.name == CONTAINER_EXECUTE and one.terminated == OOM_KILLED for one in self.containers)
 
 
 def job_view(body: Mapping[str, Any]) -> JobView:
@@ -219,9 +229,9 @@ def _exit(container: ContainerView, detail: dict[str, Any]) -> JobError:
 
 def _out_of_memory(pod: PodView) -> JobError | None:
     for container in pod.containers:
-        if container.terminated == "OOMKilled":
+        if container.terminated == OOM_KILLED:
             message = f"container {container.name} was killed for using more memory than its limit"
-            return JobError(Classification.RESOURCES, message, detail={"reason": "OOMKilled", "podName": pod.name})
+            return JobError(Classification.RESOURCES, message, detail={"reason": OOM_KILLED, "podName": pod.name})
     return None
 
 

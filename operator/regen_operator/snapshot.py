@@ -70,7 +70,7 @@ class Snapshot:
     @property
     def pod_is_alive(self) -> bool:
         """Whether the fence's pod may still report: it has not ended, and its grace, if it is being deleted, is not over."""
-        if self.pod is None or self.pod.has_ended:
+        if self.pod is None or self.pod.has_ended or self.pod.is_stuck:
             return False
         return self.pod.deletion_at is None or self.pod_grace_left > 0
 

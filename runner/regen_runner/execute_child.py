@@ -43,6 +43,10 @@ class _BadResult(Exception):
     """The executor returned something that is no ``ExecutionResult``."""
 
 
+class _BadOutput(Exception):
+    """What the executor left is no acceptable output, as publish would find too."""
+
+
 def run_child(settings: ExecuteSettings, report: int) -> None:
     """Everything that happens in the child, up to its report on descriptor ``report``."""
     os.umask(0o022)
@@ -96,7 +100,7 @@ def _run(settings: ExecuteSettings, request: _Request) -> dict[str, Any]:
     return {"ok": True, "version": version, "artifacts": artifacts}
 
 
-def _told(error: BaseException) -> dict[str, Any]:
+def _told(error: BaseException) -> dict[str, Any]:  # noqa: PLR0911 - a table
     """The failure that ``error`` means."""
     from regen_executors.interface import Capped, InvalidInput  # noqa: PLC0415 - already loaded by ``_run``
 
@@ -109,6 +113,8 @@ def _told(error: BaseException) -> dict[str, Any]:
             return _failure("", Classification.CAPPED, _text_of(error), {"field": str(error.field), "limit": str(error.limit)})
         case RegenError(classification=Classification.VALIDATION):
             return _failure("", Classification.VALIDATION, error.message, {"field": "type"})
+        case _BadOutput():
+            return _failure("", Classification.OUTPUT, _text_of(error))
         case _BadResult() | RegenError():
             return _failure("", Classification.EXECUTOR, _text_of(error))
         case OSError(errno=number) if number in _TOO_LARGE:
@@ -146,7 +152,8 @@ def _collect(result: Any, out: Path) -> list[dict[str, str]]:
     """Puts the artifacts that are bytes into ``out`` and names them all; publish looks at every file again.
 
     Raises:
-        _BadResult: no artifact, a bad or repeated name, or a body that is neither bytes nor a file of that name in ``out``.
+        _BadOutput: a bad or repeated name, or a body that is no regular file of that name in ``out``.
+        _BadResult: no artifact, or one that is not made as the interface says.
     """
     try:
         artifacts: list[Artifact] = list(result.artifacts)
@@ -160,7 +167,7 @@ def _collect(result: Any, out: Path) -> list[dict[str, str]]:
     for artifact in artifacts:
         name, media_type = getattr(artifact, "name", None), getattr(artifact, "media_type", None)
         if not isinstance(name, str) or not is_artifact_name(name) or name in declared:
-            raise _BadResult(f"artifact name: expected a file name of its own, got {name!r}")
+            raise _BadOutput(f"artifact name: expected a file name of its own, got {name!r}")
         if not isinstance(media_type, str):
             raise _BadResult(f"artifact {name}: expected a media type, got {media_type!r}")
         _place(name, artifact.body, out)
@@ -172,7 +179,7 @@ def _place(name: str, body: Any, out: Path) -> None:
     path = out / name
     if isinstance(body, Path):
         if body != path or not path.exists() or not stat.S_ISREG(path.lstat().st_mode):
-            raise _BadResult(f"artifact {name}: expected its body to be bytes or a regular file {name} in the out folder")
+            raise _BadOutput(f"artifact {name}: expected its body to be bytes or a regular file {name} in the out folder")
         return
     if not isinstance(body, bytes | bytearray | memoryview):
         raise _BadResult(f"artifact {name}: expected its body to be bytes or a Path, got {type(body).__name__}")

@@ -25,7 +25,13 @@ MAX_DETAIL_CHARACTERS: Final = {"field": 512, "expected": 1024, "limit": 1024, "
 MAX_VERSION_CHARACTERS: Final = 128
 MAX_MEDIA_TYPE_CHARACTERS: Final = 255
 _THE_EXECUTORS_OWN: Final = frozenset(
-    {Classification.VALIDATION, Classification.CAPPED, Classification.EXECUTOR, Classification.RESOURCES}
+    {
+        Classification.VALIDATION,
+        Classification.CAPPED,
+        Classification.EXECUTOR,
+        Classification.RESOURCES,
+        Classification.OUTPUT,
+    }
 )
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from regen_runner.cgroup import oom_kills
 from regen_runner.sandbox.syscalls import PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, PR_SET_PDEATHSIG, prctl
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def supervise(child: Callable[[int], None], time_limit_seconds: float) -> Outcom
     prctl(PR_SET_DUMPABLE, 0)
     sys.stdout.flush()
     sys.stderr.flush()
-    oom_kills, started = _oom_kills(), time.monotonic()
+    oom_kills_before, started = oom_kills(), time.monotonic()
     with _wakeups() as wakeup:
         report, report_end = os.pipe()
         log, log_end = os.pipe()
@@ -88,7 +89,7 @@ def supervise(child: Callable[[int], None], time_limit_seconds: float) -> Outcom
         "maxRssBytes": usage.ru_maxrss * 1024,
         "wallSeconds": round(time.monotonic() - started, 3),
     }
-    run.outcome.oom_kills = max(0, _oom_kills() - oom_kills)
+    run.outcome.oom_kills = max(0, oom_kills() - oom_kills_before)
     return run.outcome
 
 
@@ -326,13 +327,3 @@ def _descendants() -> list[int]:
     for pid in found:
         found += children.get(pid, [])
     return found
-
-
-def _oom_kills() -> int:
-    """The cgroup's count of processes killed for want of memory (``memory.events``), 0 where there is no such file."""
-    with suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-        group = next(line.removeprefix("0::") for line in lines if line.startswith("0::"))
-        events = Path("/sys/fs/cgroup", group.lstrip("/"), "memory.events").read_text()
-        return int(next(line.split()[1] for line in events.splitlines() if line.startswith("oom_kill ")))
-    return 0

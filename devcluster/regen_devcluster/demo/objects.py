@@ -36,7 +36,12 @@ class Objects:
         """The key of an ``s3://`` URL in this bucket."""
         return urlsplit(ref).path.removeprefix("/")
 
+    def read(self, ref: str) -> bytes:
+        """The bytes of the object that ``ref`` names."""
+        body: bytes = self.client.get_object(Bucket=self.bucket, Key=self.key_of(ref))["Body"].read()
+        return body
+
     def digest(self, ref: str) -> tuple[str, int]:
         """SHA-256 and size of the object that ``ref`` names."""
-        body = self.client.get_object(Bucket=self.bucket, Key=self.key_of(ref))["Body"].read()
+        body = self.read(ref)
         return hashlib.sha256(body).hexdigest(), len(body)

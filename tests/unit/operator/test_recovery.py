@@ -46,6 +46,13 @@ ALL_GONE = snapshot(run=RUN)
 STOPPED = snapshot(run=RUN, deletion_seen=True)
 JUST_GONE = replace(ALL_GONE, gone_for=1.0)
 RUN_FAILED = snapshot(run=RUN, job=failed_job(), pod=pod("Failed", ContainerView("execute", exit_code=3)))
+EXECUTOR_OUT_OF_MEMORY = snapshot(
+    run=RUN,
+    job=job(),
+    pod=pod(
+        "Pending", ContainerView("execute", terminated="OOMKilled", exit_code=0), ContainerView("publish", "PodInitializing")
+    ),
+)
 RUN_SUSPENDED = snapshot(run=RUN, job=job(suspended=True))
 RUN_FAILURE_TARGET = snapshot(run=RUN, job=job(conditions={"FailureTarget": ("DeadlineExceeded", "")}))
 COMPLETE = snapshot(run=RUN, job=job(conditions={"Complete": ("", "")}), pod=pod("Succeeded"))
@@ -83,6 +90,12 @@ VERDICTS: dict[str, tuple[Snapshot, Action, Classification | None, bool]] = {
     "fence, pod and Job gone a moment ago: wait for the event": (JUST_GONE, Action.WAIT, None, False),
     "fence, Job seen deleted": (STOPPED, Action.FAIL, Classification.CANCELLED, False),
     "fence, Job failed": (RUN_FAILED, Action.FAIL, Classification.EXECUTOR, False),
+    "fence, executor killed for memory and the pod stuck": (
+        EXECUTOR_OUT_OF_MEMORY,
+        Action.FAIL,
+        Classification.RESOURCES,
+        True,
+    ),
     "fence, Job suspended": (RUN_SUSPENDED, Action.FAIL, Classification.CANCELLED, True),
     "fence, Job about to fail": (RUN_FAILURE_TARGET, Action.FAIL, Classification.TIMEOUT, True),
     "fence, Job complete": (COMPLETE, Action.FAIL, Classification.INTERNAL, False),

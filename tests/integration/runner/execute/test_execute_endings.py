@@ -52,8 +52,8 @@ def test_the_envelope_says_what_the_sandbox_enforced(pod: Pod) -> None:
         ("endings.leave_politely", "executor", "SystemExit: enough"),
         ("endings.no_artifacts", "executor", "the executor returned no artifact, expected one or more"),
         ("endings.nothing", "executor", "the executor returned ExecutionResult, expected an ExecutionResult with artifacts"),
-        ("endings.same_name_twice", "executor", "artifact name: expected a file name of its own, got 'a'"),
-        ("endings.path_as_name", "executor", "artifact name: expected a file name of its own, got '../result/envelope.json'"),
+        ("endings.same_name_twice", "output", "artifact name: expected a file name of its own, got 'a'"),
+        ("endings.path_as_name", "output", "artifact name: expected a file name of its own, got '../result/envelope.json'"),
     ],
 )
 def test_each_failure_has_its_classification_and_message(pod: Pod, do: str, classification: str, message: str) -> None:
