@@ -20,7 +20,7 @@ guards themselves live in the database: a trigger, and the ``regen_*_v1`` functi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -73,6 +73,13 @@ class Claim:
     batch: int
     caps: Caps
     known_types: frozenset[str]
+
+    def without(self, types: frozenset[str]) -> Claim:
+        """The same claim, but of no job of ``types``: they stay PENDING."""
+        if not types:
+            return self
+        none = dict.fromkeys(types, 0)
+        return replace(self, caps=replace(self.caps, per_type={**self.caps.per_type, **none}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,11 @@ async def forward(cleanup: AsyncExitStack, host: str, port: int) -> None:
         if task is not None:
             connections.add(task)
             task.add_done_callback(connections.discard)
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            to_reader, to_writer = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(_copy(reader, to_writer), _copy(to_reader, writer))
+        # The server's own callback would log the cancellation of a connection as an error.
+        with suppress(asyncio.CancelledError):
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                to_reader, to_writer = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.gather(_copy(reader, to_writer), _copy(to_reader, writer))
 
     server = await asyncio.start_server(accepted, host, port)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from regen_devcluster.images import ImageEnvironment
+from regen_devcluster.outside import CONTEXT_VARIABLE, require_test_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +85,8 @@ class StackConfig:
         """The embedded cluster, or the one that ``KUBECONFIG`` names.
 
         Raises:
-            ValueError: ``KUBECONFIG`` is set and ``REGEN_TEST_HOST`` is not: a cluster is used on purpose or not at all.
+            ValueError: ``KUBECONFIG`` is set and ``REGEN_TEST_HOST`` is not, or its context is not named as a test cluster's:
+                a cluster is used on purpose or not at all.
         """
         kubeconfig = os.environ.get("KUBECONFIG", "")
         if not kubeconfig:
@@ -96,6 +98,7 @@ class StackConfig:
                 "that its pods reach; unset KUBECONFIG to use the embedded cluster"
             )
             raise ValueError(msg)
+        require_test_cluster(Path(kubeconfig), host, os.environ.get(CONTEXT_VARIABLE, ""))
         return cls(
             namespace="regen-test",
             runner_namespace="regen-test-runs",

@@ -61,7 +61,7 @@ class Dispatcher:
         """
         total = 0
         while self._reconciler.can_launch:
-            rows = await self._database.claim(self._claim)
+            rows = await self._database.claim(self._claim.without(self._reconciler.crowded))
             total += len(rows)
             claimed = [row for row in rows if row.status is JobStatus.RUNNING]
             for row in rows:

@@ -76,6 +76,7 @@ class Operator:
             ingester=ingester,
             settings=settings,
             waiting=self.reconciler.waiting,
+            crowded=lambda: self.reconciler.crowded,
         )
         claim = Claim(settings.claim_batch, settings.caps, frozenset(classes.types))
         self.dispatcher = Dispatcher(self.database, self.reconciler, claim, self.changed, poll_seconds=settings.poll_seconds)

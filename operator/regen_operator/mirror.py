@@ -51,7 +51,7 @@ class Memory:
 
 
 class Mirror:
-    """``waiting`` says why launched jobs have not started yet, by job id."""
+    """``waiting`` says why launched jobs have not started yet, by job id; ``crowded`` which types find no node."""
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class Mirror:
         ingester: Ingester,
         settings: Settings,
         waiting: Mapping[str, Waiting],
+        crowded: Callable[[], frozenset[str]],
     ) -> None:
         self._database = database
         self._kube = kube
@@ -69,6 +70,7 @@ class Mirror:
         self._ingester = ingester
         self._settings = settings
         self._waiting = waiting
+        self._crowded = crowded
         self._delays = Delays(
             running=settings.running_status_delay_seconds,
             starting=settings.starting_status_delay_seconds,
@@ -234,7 +236,7 @@ class Mirror:
 
     def _why(self, entry: Entry, facts: JobFacts, queue: QueueFacts | None) -> Waiting | None:
         if facts.row.status is JobStatus.PENDING and queue is not None:
-            return waiting_reason(facts.row, queue, self._settings.caps)
+            return waiting_reason(facts.row, queue, self._settings.caps, self._crowded())
         if facts.row.status is not JobStatus.RUNNING or facts.run is not None:
             return None
         written = entry.status if entry.status.get("phase") == "RUNNING" else {}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EXIT_BY_SIGNAL: Final = 128
 """Exit statuses from here on are 128 and the number of the signal that ended the container's process."""
 OOM_KILLED: Final = "OOMKilled"
+UNSCHEDULABLE: Final = "Unschedulable"
 NEVER_STARTS: Final = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 """Waiting reasons that no waiting cures; a missing Secret is told from other configuration trouble by its message."""
 
@@ -170,7 +171,7 @@ def waiting_for(pod: PodView | None, refused: str | None) -> tuple[str, str]:
     if pod is None:
         return ("PodRefused", refused) if refused else ("Starting", "its pod is being made")
     if pod.unschedulable is not None:
-        return "Unschedulable", pod.unschedulable
+        return UNSCHEDULABLE, pod.unschedulable
     for container in pod.containers:
         if container.waiting in {"ErrImagePull", "ImagePullBackOff"}:
             return "ImagePull", container.message or "the image cannot be pulled"

@@ -17,6 +17,7 @@ from regen_core.names import job_name
 from regen_core.states import Fail, FailCondition, JobStatus
 from regen_operator.kube import JOBS
 from regen_operator.kube_errors import Conflict, KubeError, NotFound
+from regen_operator.observers import UNSCHEDULABLE
 from regen_operator.recovery import START_REVISIT_SECONDS, Action, Verdict, decide
 from regen_operator.snapshot import Limits, Snapshot
 from regen_operator.status import Waiting
@@ -71,6 +72,7 @@ class Reconciler:
         self._paused_until = 0.0
         self.waiting: dict[str, Waiting] = {}
         """Why launched jobs have not started yet, for the mirror."""
+        self._homeless: dict[str, str] = {}
 
     # -- hints ---------------------------------------------------------------------------------------------------------
 
@@ -99,6 +101,11 @@ class Reconciler:
         """Whether launches work just now; while they do not, nothing more is claimed."""
         return time.monotonic() >= self._paused_until
 
+    @property
+    def crowded(self) -> frozenset[str]:
+        """The types whose launched jobs find no node. The scheduler would let later ones pass them, so none is claimed."""
+        return frozenset(self._homeless.values())
+
     # -- rounds --------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -116,6 +123,7 @@ class Reconciler:
             self._queue.clear()
             self._launching.clear()
             self.waiting.clear()
+            self._homeless.clear()
 
     async def _guarded_round(self, ids: Sequence[str]) -> None:
         if not ids:
@@ -187,6 +195,10 @@ class Reconciler:
 
     def _note_waiting(self, snapshot: Snapshot, verdict: Verdict) -> None:
         job_id = snapshot.row.id
+        if verdict.reason == UNSCHEDULABLE and snapshot.row.type is not None:
+            self._homeless[job_id] = snapshot.row.type
+        else:
+            self._homeless.pop(job_id, None)
         if snapshot.run is not None or snapshot.row.status.is_terminal:
             self.waiting.pop(job_id, None)
         elif self.waiting.get(job_id) != Waiting(verdict.reason, verdict.message):
@@ -198,6 +210,7 @@ class Reconciler:
         self._attempts.pop(job_id, None)
         self._deletions.pop(job_id, None)
         self._gone.pop(job_id, None)
+        self._homeless.pop(job_id, None)
         self.waiting.pop(job_id, None)
 
     # -- effects -------------------------------------------------------------------------------------------------------

@@ -67,9 +67,14 @@ def pending_age(facts: JobFacts) -> float:
     return _seconds(facts.row.created_at, facts.now)
 
 
-def waiting_reason(row: JobRow, queue: QueueFacts, caps: Caps) -> Waiting:
-    """Why a PENDING job waits: the narrowest cap that is reached, and its place."""
+def waiting_reason(row: JobRow, queue: QueueFacts, caps: Caps, crowded: frozenset[str]) -> Waiting:
+    """Why a PENDING job waits: no room for its type, or else the narrowest cap that is reached, and its place.
+
+    ``crowded`` are the types whose launched jobs find no node.
+    """
     place = f"place {queue.place} in the queue" if queue.place is not None else "not among the first thousand of the queue"
+    if row.type in crowded:
+        return Waiting("NoRoom", f"jobs of type {row.type} that were launched before find no node; {place}")
     type_cap = caps.per_type.get(row.type or "")
     if type_cap is not None and queue.running_of_type >= type_cap:
         return Waiting("CapType", f"{queue.running_of_type} of {type_cap} jobs of type {row.type} run; {place}")

@@ -29,7 +29,7 @@ def make_mirror(db: Database, kube: KubeClient, settings: Settings) -> Callable[
         changed = settings.model_copy(update=more)
         cache = MirrorCache("regen")
         ingester = Ingester(db, kube, cache, cluster="default", namespaces=changed.ingest_namespaces)
-        return Mirror(db, kube, cache=cache, ingester=ingester, settings=changed, waiting={})
+        return Mirror(db, kube, cache=cache, ingester=ingester, settings=changed, waiting={}, crowded=frozenset)
 
     return make
 

@@ -131,16 +131,17 @@ def test_when_a_status_is_worth_a_write(
 
 
 @pytest.mark.parametrize(
-    ("queue", "caps", "reason"),
+    ("queue", "crowded", "reason"),
     [
-        (QueueFacts(20, 5, 1, 3), Caps(20, {"document": 5}, 1), "CapType"),
-        (QueueFacts(20, 4, 1, 3), Caps(20, {"document": 5}, 1), "CapRequester"),
-        (QueueFacts(20, 4, 0, 3), Caps(20, {"document": 5}, 1), "CapTotal"),
-        (QueueFacts(19, 4, 0, 3), Caps(20, {"document": 5}, 1), "Queued"),
+        (QueueFacts(20, 5, 1, 3), {"document"}, "NoRoom"),
+        (QueueFacts(20, 5, 1, 3), {"export"}, "CapType"),
+        (QueueFacts(20, 4, 1, 3), set(), "CapRequester"),
+        (QueueFacts(20, 4, 0, 3), set(), "CapTotal"),
+        (QueueFacts(19, 4, 0, 3), set(), "Queued"),
     ],
 )
-def test_a_waiting_job_names_the_narrowest_cap_and_its_place(queue: QueueFacts, caps: Caps, reason: str) -> None:
-    waiting = waiting_reason(row("PENDING", requested_by="ann"), queue, caps)
+def test_a_waiting_job_names_the_narrowest_cap_and_its_place(queue: QueueFacts, crowded: set[str], reason: str) -> None:
+    waiting = waiting_reason(row("PENDING", requested_by="ann"), queue, Caps(20, {"document": 5}, 1), frozenset(crowded))
     assert waiting.reason == reason
     assert waiting.message.endswith("place 3 in the queue")
 
