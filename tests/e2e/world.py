@@ -27,8 +27,9 @@ _numbers = itertools.count(1)
 class World:
     """One test's view of the stack. Every wait is for a condition, woken by the database's notification."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, wait_seconds: float = WAIT_SECONDS) -> None:
         self.stack = stack
+        self.wait_seconds = wait_seconds
         self.kube = stack.kube()
         self.namespace = stack.config.namespace
         self.runs = stack.config.runner_namespace
@@ -126,12 +127,12 @@ class World:
         """What ``met`` answers once that is truthy; looked at after every notification and at least every 0.2 s."""
         assert self._listener is not None
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
+            async with asyncio.timeout(self.wait_seconds):
                 while not (answer := await met()):
                     async for _ in self._listener.notifies(timeout=0.2, stop_after=1):
                         pass
         except TimeoutError:
-            raise AssertionError(f"not within {WAIT_SECONDS:.0f} s: {what}\n{self._logs()}") from None
+            raise AssertionError(f"not within {self.wait_seconds:.0f} s: {what}\n{self._logs()}") from None
         return answer
 
     # -- objects ------------------------------------------------------------------------------------------------------

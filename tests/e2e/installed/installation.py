@@ -69,12 +69,18 @@ class Installation(Stack):
 
     def values(self) -> dict[str, Any]:
         """What this installation says to the chart."""
-        classes = self.config.classes_file(self.store.output_url)["classes"]
+        # A test node has few cores, and pods that wait for one would run into the short pending deadline.
+        classes = {
+            name: {**keys, "cpu": "50m"} for name, keys in self.config.classes_file(self.store.output_url)["classes"].items()
+        }
         settings = self.config.settings_of_operators()
         return {
             "crd": {"install": not self._crd_is_there},
             "clusterName": settings["REGEN_CLUSTER_NAME"],
-            "operator": {"image": self.operator_image, "env": {name: settings[name] for name in TUNED}},
+            "operator": {
+                "image": self.operator_image,
+                "env": {name: settings[name] for name in TUNED} | {"REGEN_CAP_TOTAL": "6"},
+            },
             "runner": {
                 "namespace": self.config.runner_namespace,
                 "image": self.config.runner_image,
