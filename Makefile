@@ -4,6 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+ifdef REGEN_TEST_LOAD_IMAGE # cluster-test builds the images and loads them under these names
+export REGEN_TEST_OPERATOR_IMAGE ?= localhost/regen-operator:dev
+export REGEN_TEST_RUNNER_IMAGE ?= localhost/regen-runner:dev
+export REGEN_TEST_IMAGE ?= localhost/regen-test-runner:dev
+endif
 UV_LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
@@ -44,6 +49,7 @@ bench: $(STAMP) ## benchmarks, each a table of ratios
 
 cluster-test: $(STAMP) ## the end-to-end suite against the cluster that KUBECONFIG names
 	@test -n "$(KUBECONFIG)" || { echo "cluster-test: set KUBECONFIG to a test cluster's kubeconfig"; exit 2; }
+	@test -z "$(REGEN_TEST_LOAD_IMAGE)" || LOAD="$(REGEN_TEST_LOAD_IMAGE)" REGISTRY=localhost/ TEST_IMAGE=$(REGEN_TEST_IMAGE) ./images.sh
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 images: ## build the images with docker, podman or buildah

@@ -2,6 +2,7 @@
 # Builds regen-operator and regen-runner with whichever of docker, podman and buildah there is.
 #   BUILDER=docker|podman|buildah   BASE=<python image>   TAG=<tag>   REGISTRY=<prefix/>   BUILD_ARGS="…" (given to the builder)
 #   TEST_IMAGE=<name>   builds the runner with the test-only executors as well
+#   LOAD="<command>"    is given the archive of each image, one at a time: "kind load image-archive", "ctr -n k8s.io images import"
 set -euo pipefail
 cd "$(dirname "$0")"
 BUILDER=${BUILDER:-$(for b in docker podman buildah; do if command -v "$b" >/dev/null && "$b" info >/dev/null 2>&1; then echo "$b"; break; fi; done)}
@@ -17,4 +18,18 @@ done
 if [ -n "${TEST_IMAGE:-}" ]; then # the runner with the test-only executors, for `make cluster-test`
   # shellcheck disable=SC2086
   "$BUILDER" $verb ${BUILD_ARGS:-} --build-arg "RUNNER=${REGISTRY}regen-runner:$TAG" -f tests/executors/Dockerfile -t "$TEST_IMAGE" .
+fi
+if [ -n "${LOAD:-}" ]; then
+  archives=$(mktemp -d)
+  trap 'rm -rf "$archives"' EXIT
+  for image in "${REGISTRY}regen-operator:$TAG" "${REGISTRY}regen-runner:$TAG" ${TEST_IMAGE:+"$TEST_IMAGE"}; do
+    echo "images: loading $image"
+    archive=$archives/image.tar
+    rm -f "$archive"
+    case $BUILDER in
+    buildah) buildah push --quiet "$image" "docker-archive:$archive:$image" ;;
+    *) "$BUILDER" save --output "$archive" "$image" ;;
+    esac
+    $LOAD "$archive"
+  done
 fi

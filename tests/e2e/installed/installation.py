@@ -69,10 +69,9 @@ class Installation(Stack):
 
     def values(self) -> dict[str, Any]:
         """What this installation says to the chart."""
-        # A test node has few cores, and pods that wait for one would run into the short pending deadline.
-        classes = {
-            name: {**keys, "cpu": "50m"} for name, keys in self.config.classes_file(self.store.output_url)["classes"].items()
-        }
+        # A test node has few cores: pods share them, and nothing here is about the executors' own limit.
+        roomy = {"cpu": "50m", "timeLimitSeconds": 60}
+        classes = {name: keys | roomy for name, keys in self.config.classes_file(self.store.output_url)["classes"].items()}
         settings = self.config.settings_of_operators()
         return {
             "crd": {"install": not self._crd_is_there},
