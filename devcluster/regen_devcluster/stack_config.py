@@ -63,6 +63,7 @@ class StackConfig:
         host: with ``kubeconfig``, an address of this machine that the cluster's pods reach.
         runner_image: the image of the runner.
         test_image: the runner's with the test-only executors.
+        cpu: what each executor's container asks of a node.
     """
 
     namespace: str = "regen"
@@ -79,6 +80,7 @@ class StackConfig:
     host: str = "127.0.0.1"
     runner_image: str = RUNNER_IMAGE
     test_image: str = TEST_IMAGE
+    cpu: str = "500m"
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -106,8 +108,10 @@ class StackConfig:
             host=host,
             runner_image=os.environ.get("REGEN_TEST_RUNNER_IMAGE", RUNNER_IMAGE),
             test_image=os.environ.get("REGEN_TEST_IMAGE", TEST_IMAGE),
-            runner={"prepareBudgetSeconds": 60},
-            operator_settings={"REGEN_PENDING_DEADLINE_SECONDS": "60", "REGEN_CLUSTER_NAME": f"test-{os.getpid()}"},
+            # A test node may have few cores: its pods share them, and may wait for one.
+            runner={"prepareBudgetSeconds": 60, "cpu": "50m"},
+            cpu="50m",
+            operator_settings={"REGEN_PENDING_DEADLINE_SECONDS": "300", "REGEN_CLUSTER_NAME": f"test-{os.getpid()}"},
         )
 
     def settings_of_operators(self) -> dict[str, str]:
@@ -131,6 +135,7 @@ class StackConfig:
         classes |= {name: {"image": self.test_image, **_PROBE_LIMITS} for name in test_types()}
         for name, keys in self.classes.items():
             classes[name] = {**classes.get(name, _SHIPPED_LIMITS), **keys}
+        classes = {name: {"cpu": self.cpu, **keys} for name, keys in classes.items()}
         return {"runner": {**runner, **self.runner}, "classes": classes}
 
 

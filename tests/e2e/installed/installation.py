@@ -69,8 +69,7 @@ class Installation(Stack):
 
     def values(self) -> dict[str, Any]:
         """What this installation says to the chart."""
-        # A test node has few cores: pods share them, and nothing here is about the executors' own limit.
-        roomy = {"cpu": "50m", "timeLimitSeconds": 60}
+        roomy = {"timeLimitSeconds": 60}  # nothing here is about the executors' own limit
         classes = {name: keys | roomy for name, keys in self.config.classes_file(self.store.output_url)["classes"].items()}
         settings = self.config.settings_of_operators()
         return {
