@@ -1,4 +1,4 @@
-"""The command line for people, as they run it: a process of its own, with environment variables.
+"""The command line for people, from its entry point, with environment variables.
 
 In: arguments, standard input, settings. Checked: standard output, standard error, the exit status, files, rows. Real: the
 database with the logins of each role, both stores, and their contents, which the runner's own code puts there. Nothing is
