@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, LiteralString, Self
 
@@ -32,6 +33,7 @@ QUERIES: Final[Mapping[str, LiteralString]] = {
 CONNECT_SECONDS: Final = 10
 DEFAULT_STATEMENT_SECONDS: Final = 30.0
 _SLACK_SECONDS: Final = 5.0
+_REST_SECONDS: Final = 0.1
 
 _CONNECTION: Final[dict[str, Any]] = {
     "connect_timeout": CONNECT_SECONDS,
@@ -116,10 +118,14 @@ class Database:
             self._open.execute(f"LISTEN {CHANNEL}")
 
     def wait(self, seconds: float) -> None:
-        """Returns at the next notification, or after ``seconds``."""
+        """Returns shortly after the next notification, or after ``seconds``.
+
+        The short rest lets a burst of notifications be answered by one look, and what commits beside the notification be
+        seen by it.
+        """
         with _translated("database: expected the connection to stay"):
             for _ in self._open.notifies(timeout=seconds, stop_after=1):
-                pass
+                time.sleep(_REST_SECONDS)
 
     @property
     def _open(self) -> psycopg.Connection[tuple[Any, ...]]:

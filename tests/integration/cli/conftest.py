@@ -1,8 +1,8 @@
 """The command line for people, from its entry point, with environment variables.
 
 In: arguments, standard input, settings. Checked: standard output, standard error, the exit status, files, rows. Real: the
-database with the logins of each role, both stores, and their contents, which the runner's own code puts there. Nothing is
-mocked.
+database with the logins of each role, both stores, and their contents, which the runner's own code puts there. Made up here:
+a kubectl of a few lines, where the cluster is to be wrong. Nothing is mocked.
 """
 
 from __future__ import annotations

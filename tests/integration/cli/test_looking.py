@@ -160,6 +160,16 @@ def test_a_database_without_the_schema(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "completions"),
+    [("regen aud", ["audit"]), ("regen list --sta", ["--status"]), ("regen audit ", ["verify", "export"])],
+)
+def test_the_shell_can_complete(words: str, completions: list[str]) -> None:
+    place = str(len(words.split(" ")) - 1)
+    done = regen(_REGEN_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=place)
+    assert (done.returncode, done.stdout.split()) == (0, completions)
+
+
+@pytest.mark.parametrize(
     "command",
     ["trigger", "list", "show", "events", "output", "watch", "verify", "fsck", "audit", "audit verify", "audit export"],
 )
