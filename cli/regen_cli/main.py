@@ -1,25 +1,51 @@
-"""The command ``regen``: one line per error on standard error, exit status 1 for trouble, 2 for a wrong setting."""
+"""The command ``regen``: one line per error on standard error, and exit statuses that scripts rely on (docs/cli.md)."""
 
 from __future__ import annotations
 
+import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from regen_cli import audit
+from regen_cli.exits import INTERRUPTED, status_of
+from regen_cli.fetch import output
+from regen_cli.fsck import fsck
+from regen_cli.listing import list_jobs
 from regen_cli.migrate import migrate
-from regen_core.errors import RegenError, SettingsInvalid
+from regen_cli.printing import say
+from regen_cli.showing import events, show
+from regen_cli.trigger import trigger
+from regen_cli.verify import verify
+from regen_cli.watch import watch
+from regen_core.errors import RegenError
 
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import NoReturn
+
+PLUGIN = "kubectl-regen"
+"""The console script's other name, by which kubectl finds it: ``kubectl regen …``."""
 
 app = typer.Typer(
     name="regen",
     help="Regeneration jobs: their database, what runs, and what came out. Settings are environment variables (REGEN_…).",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain text that wraps, in a pipe too
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+app.command()(trigger)
+app.command(name="list")(list_jobs)
+app.command()(show)
+app.command()(events)
+app.command()(output)
+app.command()(watch)
+app.command()(verify)
+app.command()(fsck)
+app.add_typer(audit.app, name="audit")
 app.command()(migrate)
 
 
@@ -30,15 +56,14 @@ def _root() -> None:
 
 def main() -> NoReturn:
     """Runs the command line, and ends the process."""
+    signal.signal(signal.SIGINT, _interrupted)
     try:
-        app()
-    except SettingsInvalid as error:
-        sys.exit(_say(error, status=2))
+        app(prog_name="kubectl regen" if Path(sys.argv[0]).name == PLUGIN else "regen")
     except RegenError as error:
-        sys.exit(_say(error, status=1))
+        say(error.message)
+        sys.exit(status_of(error))
     sys.exit(0)
 
 
-def _say(error: RegenError, *, status: int) -> int:
-    typer.echo(f"regen: {error.message}", err=True)
-    return status
+def _interrupted(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(INTERRUPTED)

@@ -7,10 +7,7 @@ from typing import Annotated
 
 import typer
 
-from regen_core.database.migrate import DEFAULT_LOCK_TIMEOUT
-from regen_core.database.migrate import check as check_database
-from regen_core.database.migrate import migrate as migrate_database
-from regen_core.database.roles import DEFAULT_PREFIX
+from regen_core.database.roles import DEFAULT_LOCK_TIMEOUT, DEFAULT_PREFIX
 from regen_core.errors import SettingsInvalid
 
 
@@ -32,7 +29,7 @@ def migrate(
         ),
     ] = DEFAULT_LOCK_TIMEOUT,
 ) -> None:
-    """Bring the database that REGEN_DATABASE_URL names to this version's schema.
+    """Bring the database to this version's schema.
 
     Makes the tables, functions, triggers, roles and grants, or adopts the "RegenerationJob" table of an application,
     rows included. All in one transaction, and safe to repeat. REGEN_DATABASE_URL is a libpq connection string of a
@@ -42,15 +39,18 @@ def migrate(
     if not url:
         msg = "REGEN_DATABASE_URL: expected a connection string such as postgresql://user@host/database, got nothing"
         raise SettingsInvalid(msg)
+    # Alembic and SQLAlchemy cost every other command half a second.
+    from regen_core.database import migrate as database  # noqa: PLC0415
+
     if check:
-        faults = check_database(url, role_prefix=role_prefix)
+        faults = database.check(url, role_prefix=role_prefix)
         for fault in faults:
             typer.echo(fault)
         if faults:
             raise typer.Exit(1)
         typer.echo("the schema is as it should be")
         return
-    migrate_database(
+    database.migrate(
         url,
         role_prefix=role_prefix,
         create_roles=create_roles,

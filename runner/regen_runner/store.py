@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, Protocol
-from urllib.parse import unquote, urlsplit
 
 from regen_core.errors import Classification, OutputExists, OutputRefused, RegenError, SettingsInvalid
+from regen_core.location import is_key, parse_location
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,9 +18,6 @@ PROBE_KEY: Final = ".regen-probe"
 """The one object, beneath the prefix, on which every start-up tries the condition; credentials cannot delete it."""
 
 _BLOCK: Final = 1 << 20
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_SEGMENT_BYTES: Final = 255
-"""What a file system takes as one name; S3 takes 1024 for the whole key."""
 
 
 class StoreDenied(RegenError):
@@ -87,34 +83,17 @@ def open_store(url: str, environ: Mapping[str, str]) -> Store:
     Raises:
         SettingsInvalid: ``url`` is neither.
     """
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise _wrong_url() from None
-    if parts.query or parts.fragment:
-        raise _wrong_url()
-    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
+    location = parse_location(url)
+    if location is None:
+        msg = "REGEN_OUTPUT_URL: expected s3://bucket/prefix or file:///absolute/folder, got another text"
+        raise SettingsInvalid(msg)
+    if location.scheme == "file":
         from regen_runner.store_file import FileStore  # noqa: PLC0415 - start only what this job uses
 
-        return FileStore(Path(unquote(parts.path)))
-    prefix = unquote(parts.path).strip("/")
-    if parts.scheme == "s3" and _BUCKET.fullmatch(parts.netloc) and (not prefix or is_key(prefix)):
-        from regen_runner.store_s3 import S3Store, s3_client  # noqa: PLC0415 - costs 0.2 s of CPU
+        return FileStore(Path(location.path))
+    from regen_runner.store_s3 import S3Store, s3_client  # noqa: PLC0415 - costs 0.2 s of CPU
 
-        return S3Store(s3_client(environ), parts.netloc, prefix)
-    raise _wrong_url()
-
-
-def _wrong_url() -> SettingsInvalid:
-    return SettingsInvalid("REGEN_OUTPUT_URL: expected s3://bucket/prefix or file:///absolute/folder, got another text")
-
-
-def is_key(key: str) -> bool:
-    """Whether ``key`` is made of printable segments of 1 to 255 bytes, none of them ``.`` or ``..``."""
-    return all(
-        segment.isprintable() and segment not in {"", ".", ".."} and len(segment.encode()) <= _SEGMENT_BYTES
-        for segment in key.split("/")
-    )
+    return S3Store(s3_client(environ), location.bucket, location.path)
 
 
 def checked_key(key: str) -> str:

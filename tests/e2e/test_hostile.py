@@ -69,7 +69,7 @@ async def test_every_attempt_fails(world: World) -> None:
         row = await world.ended(job_id)
         assert row["status"] == "COMPLETED", row["errorJson"]
         [output] = await world.outputs(job_id)
-        attempts: dict[str, dict[str, Any]] = json.loads(objects.read(output["ref"]))
+        attempts: dict[str, dict[str, Any]] = json.loads(objects.body(output["ref"]) or b"")
         assert set(attempts) >= ALWAYS
         assert {name: attempt["result"] for name, attempt in attempts.items() if attempt["succeeded"]} == {}
 

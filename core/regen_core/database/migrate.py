@@ -20,7 +20,7 @@ from regen_core.database import adopt, roles
 from regen_core.database.check import check
 from regen_core.database.explain import explained
 from regen_core.database.refusal import SchemaRefused
-from regen_core.database.roles import DEFAULT_PREFIX, Roles
+from regen_core.database.roles import DEFAULT_LOCK_TIMEOUT, DEFAULT_PREFIX, Roles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["alembic_config", "check", "migrate"]
 
-DEFAULT_LOCK_TIMEOUT: Final = 10
-"""Seconds that a migration waits for a table's lock: whoever queues behind it waits too."""
 CONNECT_TIMEOUT: Final = 10
 """Seconds until a server that does not answer is given up."""
 _OTHER_MIGRATION_TIMEOUT: Final = 600

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 DEFAULT_PREFIX: Final = "regen_"
+DEFAULT_LOCK_TIMEOUT: Final = 10
+"""Seconds that a migration waits for a table's lock: whoever queues behind it waits too."""
 _PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 
 

@@ -1,8 +1,7 @@
-"""The store as the demo sees it: sources go up, outputs are read back and hashed."""
+"""The store as the demo sees it: sources go up, outputs are read back."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -36,12 +35,10 @@ class Objects:
         """The key of an ``s3://`` URL in this bucket."""
         return urlsplit(ref).path.removeprefix("/")
 
-    def read(self, ref: str) -> bytes:
-        """The bytes of the object that ``ref`` names."""
-        body: bytes = self.client.get_object(Bucket=self.bucket, Key=self.key_of(ref))["Body"].read()
+    def body(self, ref: str) -> bytes | None:
+        """The bytes of the object that ``ref`` names; None where there is none."""
+        try:
+            body: bytes = self.client.get_object(Bucket=self.bucket, Key=self.key_of(ref))["Body"].read()
+        except self.client.exceptions.NoSuchKey:
+            return None
         return body
-
-    def digest(self, ref: str) -> tuple[str, int]:
-        """SHA-256 and size of the object that ``ref`` names."""
-        body = self.read(ref)
-        return hashlib.sha256(body).hexdigest(), len(body)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 from rich.live import Live
 
+from regen_core.invariants import check_leaks
 from regen_devcluster.demo import forbidden, proof, table
 from regen_devcluster.demo.jobs import DemoJob, demo_jobs, slow_job
 from regen_devcluster.demo.objects import Objects
@@ -114,15 +115,14 @@ class Demo:
             if (line.status, line.classification) != (status, wanted):
                 found = f"{line.status} {line.classification or ''}".strip()
                 self.faults.append(f"{line.id}: expected {status} {wanted or ''}, got {found}")
-        self.faults += await proof.check(self.stack.superuser_url, self.objects, [line.id for line in lines])
-        leaks = await self._secrets_in_specs()
-        self.faults += leaks
+        launched = {kind: await self.kube.find_all(plural, self.runs) for kind, plural in (("Job", "jobs"), ("Pod", "pods"))}
+        cluster = tuple(one for kind, items in launched.items() for one in proof.cluster_objects(kind, items))
+        self.faults += await proof.check(self.stack.superuser_url, self.objects, [line.id for line in lines], cluster)
+        self.faults += [one.message for one in check_leaks({"the Jobs and pods": json.dumps(launched)}, self._secrets())]
 
-    async def _secrets_in_specs(self) -> list[str]:
-        text = json.dumps(await self.kube.find_all("jobs", self.runs))
-        secrets = [value for name, value in self.stack.store.runner_environment.items() if "SECRET" in name]
-        secrets.append(urlsplit(self.stack.database_url("runner")).password or "")
-        return ["a Job's manifest holds a secret"] if any(secret and secret in text for secret in secrets) else []
+    def _secrets(self) -> list[str]:
+        stored = [value for name, value in self.stack.store.runner_environment.items() if "SECRET" in name]
+        return [*stored, str(urlsplit(self.stack.database_url("runner")).password)]
 
     # -- what must not be possible ------------------------------------------------------------------------------------
 
@@ -188,7 +188,8 @@ class Demo:
         for sha256, ref in await proof.outputs(self.stack.superuser_url, [line.id for line in lines]):
             self.console.print(f"  {sha256[:16]}  {ref}", highlight=False, soft_wrap=True)
         self.console.print(f"\n[bold]{table.counts(lines)}[/], {len(lines)} jobs")
-        self.console.print("To look into such a stack yourself: [bold]make dev[/], then [bold]kubectl -n regen get rj[/]")
+        looks = ("regen list", "regen fsck --deep", "kubectl -n regen get rj")
+        self.console.print(f"To look into such a stack yourself: [bold]make dev[/], then {', '.join(looks)}", soft_wrap=True)
 
 
 async def _notified(connection: psycopg.AsyncConnection[Any], seconds: float) -> None:

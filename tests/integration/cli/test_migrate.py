@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.cli.command import regen
+
 if TYPE_CHECKING:
     from tests.database_fixtures import Database
-
-
-def regen(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, with no setting but ``environment``."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("REGEN_", "PG"))}
-    return subprocess.run(
-        [sys.executable, "-c", "from regen_cli.main import main; main()", *arguments],
-        env=clean | {"COLUMNS": "200"} | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def test_migrates_and_then_finds_all_right(empty_database: Database) -> None:
@@ -42,7 +28,7 @@ def test_migrates_and_then_finds_all_right(empty_database: Database) -> None:
         ({}, 2, "regen: REGEN_DATABASE_URL: expected a connection string"),
         (
             {"REGEN_DATABASE_URL": "postgresql://127.0.0.1:1/x"},
-            1,
+            7,
             "regen: REGEN_DATABASE_URL: expected a database that answers",
         ),
         ({"REGEN_DATABASE_URL": "secret word"}, 1, "regen: REGEN_DATABASE_URL: expected a libpq connection string"),

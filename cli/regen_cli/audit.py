@@ -1,0 +1,130 @@
+"""``regen audit``: is the trail whole, and a copy of it to keep elsewhere."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from regen_cli.database import Database
+from regen_cli.exits import VIOLATION
+from regen_cli.findings import print_violations, progress
+from regen_cli.jobs import no_such_job
+from regen_cli.printing import Format, FormatOption, emit, moment, printable
+from regen_cli.shapes import event_shape, violation_shape
+from regen_core.database.audit import AuditRecord
+from regen_core.database.gather import jobs_without_row, snapshots
+from regen_core.errors import ValidationFailed
+from regen_core.invariants import Snapshot, Violation, check
+from regen_core.invariants.checker import AUDIT_CHECKS
+from regen_core.invariants.trail import is_repaired
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+app = typer.Typer(help="The audit trail: check its hash chains, and export it.", no_args_is_help=True, rich_markup_mode=None)
+
+EVENTS_PER_PAGE = 2000
+
+
+@app.command()
+def verify(
+    job_id: Annotated[
+        str | None, typer.Argument(metavar="JOB", help="Of one job; of all without it.", show_default=False)
+    ] = None,
+    *,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Check the trail: every chain unbroken, one event per transition, and each saying what the rows say.
+
+    Exits 5 on a violation. Events that the sweep had to add later are right, and are listed as repaired.
+    """
+    jobs, events = 0, 0
+    violations: list[Violation] = []
+    repaired: list[AuditRecord] = []
+    with Database.from_environment() as database, progress("jobs looked at") as count:
+        for snapshot in _snapshots(database, job_id):
+            found = check(snapshot, AUDIT_CHECKS)
+            late = [event for job in snapshot.jobs for event in job.events if is_repaired(event)]
+            if output is Format.TABLE:
+                print_violations(found)
+                _print_repaired(late)
+            violations += found
+            repaired += late
+            jobs += len(snapshot.jobs)
+            events += sum(len(job.events) for job in snapshot.jobs)
+            count(len(snapshot.jobs))
+    if job_id is not None and not jobs and not violations:
+        raise no_such_job(job_id)
+    if output is Format.TABLE:
+        typer.echo(f"jobs: {jobs}, events: {events}, repaired: {len(repaired)}, violations: {len(violations) or 'none'}")
+    else:
+        emit(
+            {
+                "jobs": jobs,
+                "events": events,
+                "repaired": [event_shape(event) for event in repaired],
+                "violations": [violation_shape(one) for one in violations],
+            },
+            output,
+        )
+    if violations:
+        raise typer.Exit(VIOLATION)
+
+
+@app.command()
+def export(
+    *,
+    job_id: Annotated[str | None, typer.Option("--job", metavar="JOB", help="Only this job's events.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="TIME", help="Only events since then, ISO 8601; UTC where no zone is named."),
+    ] = None,
+) -> None:
+    """Write audit events to standard output, oldest first: JSON Lines, one event a line.
+
+    Each line has a key "detailText" beside "detail": PostgreSQL's text, over which the hash is made, so that a copy can be
+    verified without the database.
+    """
+    start = None if since is None else _moment(since)
+    with Database.from_environment() as database, progress("events written") as count:
+        for page in _pages(database, job_id, start):
+            sys.stdout.writelines(json.dumps(_line(event), ensure_ascii=False) + "\n" for event in page)
+            count(len(page))
+    sys.stdout.flush()
+
+
+def _snapshots(database: Database, job_id: str | None) -> Iterator[Snapshot]:
+    yield from snapshots(database.read, ids=None if job_id is None else [job_id])
+    if job_id is None:
+        yield from jobs_without_row(database.read)
+
+
+def _print_repaired(events: list[AuditRecord]) -> None:
+    for event in events:
+        typer.echo(printable(f"repaired job {event.job_id}: audit event {event.id} ({event.event}) of {moment(event.at)}"))
+
+
+def _pages(database: Database, job_id: str | None, since: datetime | None) -> Iterator[list[AuditRecord]]:
+    after = 0
+    name = "export" if job_id is None else "export_job"
+    while rows := database.named(name, {"after": after, "since": since, "job_id": job_id, "limit": EVENTS_PER_PAGE}):
+        page = [AuditRecord(*row) for row in rows]
+        yield page
+        after = page[-1].id
+
+
+def _line(event: AuditRecord) -> dict[str, Any]:
+    return event_shape(event) | {"detailText": event.detail}
+
+
+def _moment(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        msg = f"--since: expected a time in ISO 8601, such as 2026-01-31T12:00:00Z, got {text!r}"
+        raise ValidationFailed(msg) from error
+    return at if at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,96 @@
+"""What the store holds of jobs, gathered for the invariants."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from regen_cli.objects import ObjectMissing, Objects, located
+from regen_core.canonical import sha256_hex
+from regen_core.invariants import JobObjects, JobRecord, ObjectRecord
+from regen_core.location import Location, parse_location
+from regen_core.names import MANIFEST_NAME
+from regen_core.states import JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from regen_cli.database import Database
+    from regen_core.invariants import Snapshot
+
+THREADS: Final = 8
+_MAX_MANIFEST_BYTES: Final = 16 << 20
+"""A manifest is read into memory; one that is larger is none of ours."""
+_PROBE: Final = ".regen-probe"
+"""What every start of ``publish`` tries the store with; it belongs to no job."""
+
+
+def with_objects(snapshot: Snapshot, objects: Objects, *, deep: bool) -> Snapshot:
+    """The snapshot with what lies in the store of its COMPLETED jobs.
+
+    Args:
+        snapshot: from the database.
+        objects: where to look.
+        deep: whether to read and hash every object; else its presence and size are looked at.
+    """
+    wanted = [job for job in snapshot.jobs if _has_objects(job)]
+    for job in wanted[:1]:
+        if (location := parse_location(job.output_ref or "")) is not None:
+            objects.prepare(location)
+    look = _read if deep else _listed
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = dict(zip((job.id for job in wanted), pool.map(lambda job: look(objects, job), wanted), strict=True))
+    return replace(snapshot, jobs=tuple(replace(job, objects=found.get(job.id)) for job in snapshot.jobs))
+
+
+def orphans(database: Database, objects: Objects, root: Location) -> Iterator[list[str]]:
+    """Page by page, the URLs of the objects beneath ``root`` that belong to no output and to no job that runs."""
+    for page in objects.pages(root):
+        refs, ids = [], []
+        for at, _ in page:
+            inside = at.path.removeprefix(root.path.rstrip("/")).strip("/").split("/")
+            if inside != [_PROBE]:
+                refs.append(at.url)
+                ids.append(inside[1] if len(inside) == 3 else "")
+        yield [row[0] for row in database.named("orphans", {"refs": refs, "ids": ids})]
+
+
+def _has_objects(job: JobRecord) -> bool:
+    return job.status is JobStatus.COMPLETED and not job.ended_before_regen and job.output_ref is not None
+
+
+def _listed(objects: Objects, job: JobRecord) -> JobObjects:
+    """Presence and size, by one list of the job's folder."""
+    location = parse_location(job.output_ref or "")
+    if location is None:
+        return JobObjects({})
+    folder = replace(location, path=location.path.removesuffix(MANIFEST_NAME).rstrip("/"))
+    return JobObjects({at.url: ObjectRecord(count) for page in objects.pages(folder) for at, count in page})
+
+
+def _read(objects: Objects, job: JobRecord) -> JobObjects:
+    """Every object that the rows name, read whole."""
+    found: dict[str, ObjectRecord] = {}
+    for one in job.outputs:
+        if (record := _measured(objects, one.ref)) is not None:
+            found[one.ref] = record
+    manifest = _content(objects, job.output_ref or "")
+    if manifest is not None and job.output_ref is not None:
+        found[job.output_ref] = ObjectRecord(len(manifest), sha256_hex(manifest))
+    return JobObjects(found, manifest)
+
+
+def _measured(objects: Objects, ref: str) -> ObjectRecord | None:
+    try:
+        return objects.measure(located(ref))
+    except ObjectMissing:
+        return None
+
+
+def _content(objects: Objects, ref: str) -> bytes | None:
+    try:
+        with objects.open(located(ref)) as stream:
+            return stream.read(_MAX_MANIFEST_BYTES)
+    except ObjectMissing:
+        return None

@@ -1,0 +1,81 @@
+"""``regen watch``: jobs as they go."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.live import Live
+
+from regen_cli import follow, jobs
+from regen_cli.database import Database
+from regen_cli.exits import JOB_FAILED
+from regen_cli.listing import COLUMNS, cells
+from regen_cli.printing import console, duration, moment, printable, table
+from regen_core.states import JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from regen_cli.jobs import JobLine
+
+SHOWN: Final = 20
+
+
+def watch(
+    job_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="JOB", help="The jobs to follow to their end.", show_default=False)
+    ] = None,
+    *,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=0, help="Seconds to watch at most; exit 6 if jobs go on then.")
+    ] = None,
+) -> None:
+    """Watch jobs to their end, or, without any, what goes on.
+
+    Exits 4 if one of the jobs is FAILED; without any job it goes on until Ctrl-C. On a terminal this is a table that
+    stays up to date; piped on it is one line per change.
+    """
+    ids = list(dict.fromkeys(job_ids or []))
+    last: list[JobLine] = []
+    with Database.from_environment() as database:
+        looks = follow.until_ended(database, ids, timeout) if ids else _everything(database, timeout)
+        for last in _shown(looks):  # noqa: B007 - the last look is what counts
+            pass
+    if ids and any(line.status is JobStatus.FAILED for line in last):
+        raise typer.Exit(JOB_FAILED)
+
+
+def _everything(database: Database, seconds: float | None) -> Iterator[list[JobLine]]:
+    deadline = None if seconds is None else time.monotonic() + seconds
+    database.listen()
+    while deadline is None or time.monotonic() < deadline:
+        yield jobs.current(database, SHOWN)
+        database.wait(follow.LOOK_SECONDS)
+
+
+def _shown(looks: Iterable[list[JobLine]]) -> Iterator[list[JobLine]]:
+    """Each look, after it was printed."""
+    if sys.stdout.isatty():
+        with Live(console=console(), auto_refresh=False) as live:
+            for lines in looks:
+                live.update(table(COLUMNS, (cells(line) for line in lines)), refresh=True)
+                yield lines
+        return
+    seen: dict[str, JobStatus] = {}
+    for lines in looks:
+        for line in lines:
+            if seen.get(line.id) is not line.status:
+                typer.echo(_change(line))
+        seen = {line.id: line.status for line in lines}
+        sys.stdout.flush()
+        yield lines
+
+
+def _change(line: JobLine) -> str:
+    at = line.completed_at or line.locked_at or line.created_at
+    after = f" after {duration(line.run_time)}" if line.status.is_terminal else ""
+    why = f" {line.classification}" if line.classification else ""
+    return printable(f"{moment(at)}  {line.id}  {line.type or '?'}  {line.status}{why}{after}")

@@ -1,0 +1,133 @@
+"""Does ``regen output`` give exactly the bytes that the database vouches for, or nothing?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.cli.command import PROGRAM
+from tests.integration.cli.conftest import FILES
+
+if TYPE_CHECKING:
+    from tests.integration.cli.conftest import World
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where downloads go."""
+    made = tmp_path / "downloads"
+    made.mkdir()
+    return made
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_all_outputs(stored: World, folder: Path) -> None:
+    stored.completed("j")
+    done = stored.regen("output", "j", "-d", str(folder))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert contents(folder) == FILES
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [str(folder / name) for name in FILES]
+
+
+def test_one_output_under_another_name(stored: World, folder: Path) -> None:
+    stored.completed("j")
+    assert stored.regen("output", "j", "b.txt", "--to", str(folder / "x")).returncode == 0
+    assert contents(folder) == {"x": FILES["b.txt"]}
+
+
+def test_one_output_to_standard_output(stored: World) -> None:
+    stored.completed("j")
+    assert stored.regen("output", "j", "a.txt", "--to", "-").stdout.encode() == FILES["a.txt"]
+
+
+def test_a_file_that_is_there_is_never_overwritten(world: World, folder: Path) -> None:
+    world.completed("j")
+    (folder / "b.txt").write_bytes(b"mine")
+    done = world.regen("output", "j", "-d", str(folder))
+    assert done.returncode == 1
+    assert "b.txt: expected no file of that name, got one; nothing was overwritten" in done.stderr
+    assert contents(folder) == {"b.txt": b"mine"}
+
+
+def test_a_link_to_nowhere_is_no_free_name(world: World, folder: Path) -> None:
+    world.completed("j")
+    (folder / "a.txt").symlink_to("/nowhere")
+    assert world.regen("output", "j", "a.txt", "-d", str(folder)).returncode == 1
+    assert not Path("/nowhere").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"the first", b"the first file!", b"the first file\nand more"])
+def test_other_bytes_get_no_name(world: World, folder: Path, content: bytes) -> None:
+    world.completed("j")
+    stored = Path(world.output_url.removeprefix("file://"), "document/j/a.txt")
+    stored.chmod(0o644)
+    stored.write_bytes(content)
+    done = world.regen("output", "j", "a.txt", "-d", str(folder))
+    assert done.returncode == 5
+    assert done.stderr.startswith("regen: output a.txt: expected 15 bytes with SHA-256")
+    assert contents(folder) == {}
+    assert world.regen("output", "j", "a.txt", "--to", "-").stdout == ""
+
+
+def test_an_object_that_is_gone(world: World, folder: Path) -> None:
+    world.completed("j")
+    Path(world.output_url.removeprefix("file://"), "document/j/a.txt").unlink()
+    done = world.regen("output", "j", "a.txt", "-d", str(folder))
+    assert (done.returncode, contents(folder)) == (5, {})
+    assert "expected an object at file://" in done.stderr
+
+
+@pytest.mark.parametrize("stored", ["s3"], indirect=True)
+def test_a_store_that_does_not_answer(stored: World, folder: Path) -> None:
+    stored.completed("j")
+    done = stored.regen("output", "j", "-d", str(folder), AWS_ENDPOINT_URL_S3="http://127.0.0.1:1")
+    assert (done.returncode, contents(folder)) == (7, {})
+    assert done.stderr.startswith("regen: store: expected an answer for s3://")
+
+
+@pytest.mark.parametrize("stored", ["s3"], indirect=True)
+def test_a_store_that_refuses(stored: World, folder: Path) -> None:
+    stored.completed("j")
+    done = stored.regen("output", "j", "-d", str(folder), AWS_SECRET_ACCESS_KEY="another")
+    assert (done.returncode, contents(folder)) == (1, {})
+    assert "got 403" in done.stderr
+    assert "another" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (("j", "c.txt"), 3, "expected an output c.txt, got a.txt, b.txt"),
+        (("j", "--to", "x"), 2, "--to: expected the NAME of one output beside it"),
+        (("j", "a.txt", "--to", "/nowhere/x"), 1, "/nowhere/x: expected a folder that can be written to"),
+        (("f",), 3, "expected a COMPLETED job, which alone has outputs, got FAILED"),
+    ],
+)
+def test_what_is_wrong_is_named(world: World, arguments: tuple[str, ...], status: int, message: str) -> None:
+    world.completed("j")
+    world.failed("f")
+    done = world.regen("output", *arguments)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert message in done.stderr
+
+
+def test_without_botocore_files_are_read_and_s3_is_refused_in_words(world: World, folder: Path) -> None:
+    world.completed("j")
+    program = f"import sys; sys.modules['botocore'] = None; {PROGRAM}"
+
+    def output() -> tuple[int, str]:
+        with world.regen.started("output", "j", "a.txt", "-d", str(folder), program=program) as process:
+            _, stderr = process.communicate(timeout=60)
+        return process.returncode, stderr
+
+    assert output() == (0, "")
+    world.behind_the_guards("""UPDATE "RegenerationOutput" SET ref = 's3://bucket/' || name""")
+    (folder / "a.txt").unlink()
+    status, stderr = output()
+    assert status == 2
+    assert "expected botocore to be installed" in stderr

@@ -1,0 +1,66 @@
+"""Does ``regen verify`` vouch for an output that is as it was, and for no other?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from regen_core.canonical import instruction_digest
+from tests.integration.cli.conftest import FILES
+from tests.integration.database.jobs import instruction
+
+if TYPE_CHECKING:
+    from tests.integration.cli.conftest import World
+
+
+def test_an_output_that_is_as_it_was(stored: World) -> None:
+    stored.completed("j")
+    answer = stored.regen.json("verify", "j")
+    assert (answer["ok"], answer["events"], answer["signature"], answer["violations"]) == (True, 3, None, [])
+    assert [one["sizeBytes"] for one in answer["objects"]][:2] == [len(content) for content in FILES.values()]
+    lines = stored.regen("verify", "j").stdout.splitlines()
+    assert [line.split()[:2] for line in lines[:5]] == [
+        ["ok", "a.txt"], ["ok", "b.txt"], ["ok", "manifest"], ["ok", "instruction"], ["ok", "audit"],
+    ]  # fmt: skip
+    assert instruction_digest(instruction()) in lines[3]
+    assert lines[5].startswith("not looked at: a signature")
+
+
+@pytest.mark.parametrize("name", ["a.txt", "manifest.json"])
+@pytest.mark.parametrize("spoil", ["change", "remove"])
+def test_a_spoiled_object(world: World, name: str, spoil: str) -> None:
+    world.completed("j")
+    path = Path(world.output_url.removeprefix("file://"), "document/j", name)
+    if spoil == "remove":
+        path.unlink()
+    else:
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes().swapcase())
+    done = world.regen("verify", "j")
+    assert done.returncode == 5
+    assert done.stdout.startswith("VIOLATION ")
+    assert "\nok" not in done.stdout
+
+
+def test_other_jobs_are_not_looked_at(world: World) -> None:
+    world.completed("j")
+    world.completed("k")
+    Path(world.output_url.removeprefix("file://"), "document/k/a.txt").unlink()
+    assert world.regen("verify", "j").returncode == 0
+    assert world.regen("verify", "k").returncode == 5
+
+
+def test_it_needs_no_output_url(world: World) -> None:
+    """The rows name every object."""
+    world.completed("j")
+    assert world.regen("verify", "j", REGEN_OUTPUT_URL="").returncode == 0
+
+
+@pytest.mark.parametrize("status", ["pending", "running", "failed"])
+def test_a_job_without_an_output(world: World, status: str) -> None:
+    getattr(world, status)("j")
+    done = world.regen("verify", "j")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"expected a COMPLETED job, which alone has an output to verify, got {status.upper()}" in done.stderr

@@ -1,0 +1,1 @@
+"""The pure checker of the invariants."""
