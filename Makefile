@@ -51,10 +51,11 @@ images: ## build the images with docker, podman or buildah
 
 lock: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(UV_LOCK) --group dev --extra operator --extra runner --extra cli --extra devcluster pyproject.toml -o requirements/dev.txt
+	$(UV_LOCK) --group dev --extra operator --extra runner --extra api --extra cli --extra devcluster pyproject.toml -o requirements/dev.txt
 	$(UV_LOCK) --group build pyproject.toml -o requirements/build.txt
 	$(UV_LOCK) --extra operator --extra cli pyproject.toml -o requirements/operator.txt
 	$(UV_LOCK) --extra runner pyproject.toml -o requirements/runner.txt
+	$(UV_LOCK) --extra api pyproject.toml -o requirements/api.txt
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
