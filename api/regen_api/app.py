@@ -11,8 +11,10 @@ from starlette.middleware.cors import CORSMiddleware
 
 from regen_api import openapi, operational, problems
 from regen_api.envelope import HEADER, Envelope
+from regen_api.jobs import outputs
 from regen_api.jobs import routes as jobs
 from regen_api.parts import Parts
+from regen_api.plans import routes as plans
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -43,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.parts = parts
     problems.install(app)
-    for router in (jobs.router, operational.router):
+    for router in (plans.router, jobs.router, outputs.router, operational.router):
         app.include_router(router)
     openapi.install(app)
     return app

@@ -8,6 +8,8 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from regen_api.wire import storable
+
 MAX_CHARACTERS = 1024
 
 
@@ -33,8 +35,8 @@ class Cursor:
         try:
             key = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
             created_at, job_id = key
-            cursor = cls(datetime.fromisoformat(created_at), job_id)
-            if cursor.encode() == text and cursor.created_at.tzinfo is None and "\0" not in job_id:
+            cursor = cls(datetime.fromisoformat(created_at), storable(job_id))
+            if cursor.encode() == text and cursor.created_at.tzinfo is None:
                 return cursor
         except (ValueError, TypeError, RecursionError, binascii.Error):
             pass

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from regen_api.database import Database
 from regen_api.jobs.service import Jobs
 from regen_api.metrics import Metrics
+from regen_api.objects.choose import objects_at
+from regen_api.objects.download import Downloads
+from regen_api.plans.service import Plans
 from regen_api.security.authentication import Authenticator
 from regen_api.security.rates import Rates
 
@@ -22,6 +26,8 @@ class Parts:
     settings: Settings
     database: Database
     jobs: Jobs
+    plans: Plans
+    downloads: Downloads
     authenticator: Authenticator
     rates: Rates
     metrics: Metrics
@@ -36,6 +42,10 @@ class Parts:
             settings=settings,
             database=database,
             jobs=Jobs(database),
+            plans=Plans(database, settings),
+            downloads=Downloads(
+                objects_at(settings.output_url, os.environ, settings.store_timeout_seconds), settings.store_timeout_seconds
+            ),
             authenticator=Authenticator(settings),
             rates=Rates(settings.rate_limit_per_minute),
             metrics=Metrics(),
@@ -43,5 +53,6 @@ class Parts:
 
     async def close(self) -> None:
         """Lets every connection go."""
+        self.downloads.close()
         await self.authenticator.close()
         await self.database.close()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import structlog
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
@@ -127,7 +127,7 @@ def responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def answer(request: Request, problem: Problem) -> JSONResponse:
+def answer(request: Request, problem: Problem) -> Response:
     """The problem as a response."""
     document: dict[str, Any] = {
         "type": _TYPE_PREFIX + problem.slug,
@@ -138,7 +138,8 @@ def answer(request: Request, problem: Problem) -> JSONResponse:
     }
     if problem.errors:
         document["errors"] = [error.model_dump() for error in problem.errors]
-    return JSONResponse(document, int(problem.status), problem.headers, MEDIA_TYPE)
+    # Names of unknown keys are in it as they came, lone surrogates too, which have no UTF-8: as escapes they have.
+    return Response(json.dumps(document), int(problem.status), problem.headers, MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -151,12 +152,12 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _problem(request: Request, error: Exception) -> JSONResponse:
+async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     return answer(request, error)
 
 
-async def _validation(request: Request, error: Exception) -> JSONResponse:
+async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [_field_problem(one) for one in error.errors()]
     first = errors[0]
@@ -173,7 +174,7 @@ def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
     return FieldProblem(field=field, message=message)
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     slug = status.phrase.lower().replace(" ", "-")
@@ -185,12 +186,12 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return answer(request, Problem(status, slug, detail, headers=error.headers))
 
 
-async def _unavailable(request: Request, error: Exception) -> JSONResponse:
+async def _unavailable(request: Request, error: Exception) -> Response:
     log.warning("a part does not answer", error=str(error))
     return answer(request, unavailable("a part that this answer needs does not answer; try again"))
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+async def _unexpected(request: Request, error: Exception) -> Response:
     log.error("unexpected error", exc_info=error)
     return answer(
         request, Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "unexpected error; the log knows the request id")

@@ -35,3 +35,20 @@ Stamp = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-02T03:04:05.678Z"]}),
 ]
 """A time of the database on the wire."""
+
+
+def whole_number(value: object) -> object:
+    """``10.0`` as ``10``: JSON has one kind of number. Anything else is left to the type's own check."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def storable(text: str) -> str:
+    """Text that PostgreSQL can hold.
+
+    Raises:
+        ValueError: it has NUL characters or lone surrogates.
+    """
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        msg = "expected text without NUL characters and lone surrogates"
+        raise ValueError(msg)
+    return text

@@ -63,7 +63,7 @@ def namespaced(subject: str, key: str | None) -> str | None:
     return None if key is None else f"api:{quote(subject, safe='')}:{key}"
 
 
-def checked_instruction(instruction: Mapping[str, Any]) -> Mapping[str, Any]:
+def checked_instruction(instruction: dict[str, Any]) -> dict[str, Any]:
     """The instruction, if every later part can carry it.
 
     Raises:
@@ -71,22 +71,31 @@ def checked_instruction(instruction: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     try:
         parse_instruction(instruction)
-        text = canonical_json(instruction)
+        texts = {name: canonical_json(value) for name, value in instruction.items()}
     except ValidationFailed as error:
         raise invalid(str(error.detail.get("field", "inputs")), error.message) from error
-    if _NUL.search(text):
-        raise invalid("inputs", "expected text without NUL characters")
+    for name, text in texts.items():
+        if _NUL.search(text):
+            raise invalid(name, "expected text without NUL characters")
     return instruction
 
 
-async def make(connection: AsyncConnection, new: NewJob, same: ColumnElement[bool] | None = None) -> Made:
+def same_row(new: NewJob) -> ColumnElement[bool]:
+    """Whether a row was made by a request for exactly ``new``."""
+    return (
+        (job.c.instructionJson == bindparam("instruction", dict(new.instruction), JSONB))
+        & (job.c.priority == new.priority)
+        & job.c.retryOf.is_not_distinct_from(new.retry_of)
+    )
+
+
+async def make(connection: AsyncConnection, new: NewJob, same: ColumnElement[bool]) -> Made:
     """Inserts the row, or finds the one that the same request made.
 
     Args:
         connection: in a transaction.
         new: the row.
-        same: what tells that a row with the same key was made by the same request; by default its instruction, priority
-            and ``retryOf``.
+        same: what tells that a row with the same key was made by the same request.
 
     Raises:
         Problem: 409 where another request used the key.
@@ -103,18 +112,26 @@ async def make(connection: AsyncConnection, new: NewJob, same: ColumnElement[boo
     row = (await connection.execute(statement.returning(*_ACCEPTED))).mappings().one_or_none()
     if row is not None:
         return Made(_accepted(row), is_new=True)
-    if same is None:
-        same = (
-            (job.c.instructionJson == bindparam("instruction", dict(new.instruction), JSONB))
-            & (job.c.priority == new.priority)
-            & job.c.retryOf.is_not_distinct_from(new.retry_of)
-        )
-    found = select(*_ACCEPTED, same.label("is_same")).where(job.c.idempotencyKey == new.key)
-    row = (await connection.execute(found)).mappings().one()
+    made = await repeated(connection, new.key, same)
+    assert made is not None, "only a row with the same key is in the way"
+    return made
+
+
+async def repeated(connection: AsyncConnection, key: str | None, same: ColumnElement[bool]) -> Made | None:
+    """The row that an earlier request with ``key`` made, if there is one and ``same`` says that it was this request.
+
+    Raises:
+        Problem: 409 where it was another.
+    """
+    if key is None:
+        return None
+    found = select(*_ACCEPTED, same.label("is_same")).where(job.c.idempotencyKey == key)
+    row = (await connection.execute(found)).mappings().one_or_none()
+    if row is None:
+        return None
     if not row["is_same"]:
-        raise conflict(
-            "idempotency-key-reused", "Idempotency-Key: expected a new key, because this one came with another request"
-        )
+        message = "Idempotency-Key: expected a new key, because this one came with another request"
+        raise conflict("idempotency-key-reused", message)
     return Made(_accepted({name: value for name, value in row.items() if name != "is_same"}), is_new=False)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import bindparam, select, tuple_
 
 from regen_api.cursor import Cursor
 from regen_api.jobs.views import Event, Job, JobPage, JobSummary, Output, Run
-from regen_core.database.tables import audit_event, job, output, run
+from regen_core.database.tables import audit_event, job, job_status, output, plan, plan_generation, run, user
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -43,7 +43,9 @@ async def page(connection: AsyncConnection, wanted: Filter, cursor: Cursor | Non
     """Up to ``limit`` jobs after ``cursor``, newest first."""
     statement = select(*_SUMMARY).order_by(job.c.createdAt.desc(), job.c.id.desc()).limit(limit + 1)
     if wanted.status is not None:
-        statement = statement.where(job.c.status == str(wanted.status))
+        # A literal, so that every plan may use the partial indexes.
+        status = bindparam("status", str(wanted.status), job_status, literal_execute=True)
+        statement = statement.where(job.c.status == status)
     if wanted.type is not None:
         statement = statement.where(job.c.type == wanted.type)
     if cursor is not None:
@@ -94,6 +96,11 @@ async def find_output(connection: AsyncConnection, job_id: str, name: str) -> Ou
     return None if row is None else Output(**row)
 
 
+async def manifest_ref(connection: AsyncConnection, job_id: str) -> str | None:
+    """Where a COMPLETED job's manifest lies."""
+    return (await connection.execute(select(job.c.outputRef).where(job.c.id == job_id))).scalar_one_or_none()
+
+
 async def events(connection: AsyncConnection, job_id: str) -> list[Event]:
     """A job's events, oldest first."""
     statement = (
@@ -114,9 +121,19 @@ async def events(connection: AsyncConnection, job_id: str) -> list[Event]:
     return [Event(**row) for row in (await connection.execute(statement)).mappings()]
 
 
-async def requester(connection: AsyncConnection, job_id: str) -> Any:
-    """``(requestedBy,)`` of a job, None where there is no such job."""
-    return (await connection.execute(select(job.c.requestedBy).where(job.c.id == job_id))).one_or_none()
+async def may_see(connection: AsyncConnection, job_id: str, subject: str | None) -> bool:
+    """Whether there is such a job that ``subject`` asked for or that regenerates a plan of theirs; None sees every job."""
+    statement = select(job.c.id).where(job.c.id == job_id)
+    if subject is not None:
+        own_plan = (
+            plan_generation.join(plan, plan.c.id == plan_generation.c.planId)
+            .join(user, user.c.id == plan.c.userId)
+            .select()
+            .with_only_columns(plan_generation.c.jobId)
+            .where(plan_generation.c.jobId == job_id, user.c.subject == subject)
+        )
+        statement = statement.where((job.c.requestedBy == subject) | own_plan.exists())
+    return (await connection.execute(statement)).one_or_none() is not None
 
 
 _OUTPUT = (

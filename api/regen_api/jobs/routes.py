@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, Field, JsonValue
 
 from regen_api import wire
 from regen_api.cursor import MAX_CHARACTERS, Cursor
@@ -25,10 +25,14 @@ TYPE_PATTERN: Final = r"^[a-z][a-z0-9_]{0,62}$"
 MAX_PRIORITY: Final = 1_000_000
 MAX_PAGE: Final = 200
 
-JobId = Annotated[str, Path(min_length=1, max_length=200, description="The job's id.")]
+ID_PATTERN: Final = r"^[^/\\\x00-\x1f\x7f]{1,200}$"
+"""What the database lets be an id."""
+
+JobId = Annotated[str, Path(pattern=ID_PATTERN, description="The job's id.")]
 IdempotencyKey = Annotated[
     str | None,
     Header(
+        alias="Idempotency-Key",
         pattern=r"^[\x21-\x7e]{1,200}$",
         description="New for each new request. A repeat with the same key and body is answered alike and makes nothing.",
         examples=["2f1d8e5c-6c55-4f0e-9d3e-0a6f7b8c9d0e"],
@@ -48,10 +52,10 @@ class JobRequest(wire.Request):
         tuple[Source, ...],
         Field(max_length=MAX_SOURCES, strict=False, description="Files that the executor finds, checked by their digest."),
     ] = ()
-    priority: Annotated[int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY, description="Higher runs first.")] = 0
-    retry_of: Annotated[str | None, Field(min_length=1, max_length=200, description="The ended job that this one repeats.")] = (
-        None
-    )
+    priority: Annotated[
+        int, BeforeValidator(wire.whole_number), Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY, description="Higher runs first.")
+    ] = 0
+    retry_of: Annotated[str | None, Field(pattern=ID_PATTERN, description="The ended job that this one repeats.")] = None
 
     def instruction(self) -> dict[str, Any]:
         """``instructionJson``, version 1."""
@@ -115,11 +119,12 @@ async def read(
     request: Request,
     caller: Caller,
     job_id: Annotated[JobId, Path(alias="jobId")],
-    if_none_match: Annotated[str | None, Header()] = None,
+    if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None,
 ) -> Response:
     """One job with its run and outputs. For admins and for whoever asked for it."""
+    await require_visible(request, caller, job_id)
     job: Job | None = await request.app.state.parts.jobs.find(job_id)
-    if job is None or not _may_see(caller, job.requested_by):
+    if job is None:
         raise not_found("job")
     return tagged(job, if_none_match)
 
@@ -134,7 +139,7 @@ async def events(
     request: Request,
     caller: Caller,
     job_id: Annotated[JobId, Path(alias="jobId")],
-    if_none_match: Annotated[str | None, Header()] = None,
+    if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None,
 ) -> Response:
     """Every transition, oldest first, each with its place in the hash chain."""
     await require_visible(request, caller, job_id)
@@ -143,13 +148,8 @@ async def events(
 
 async def require_visible(request: Request, caller: Principal, job_id: str) -> None:
     """404 for a job that does not exist and for one that is not the caller's to see."""
-    found = await request.app.state.parts.jobs.requester(job_id)
-    if found is None or not _may_see(caller, found[0]):
+    if not await request.app.state.parts.jobs.may_see(job_id, caller):
         raise not_found("job")
-
-
-def _may_see(caller: Principal, requested_by: str | None) -> bool:
-    return caller.is_admin or requested_by == caller.subject
 
 
 def tagged(answer: BaseModel, if_none_match: str | None) -> Response:
