@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import sys
 
 import structlog
@@ -15,9 +17,20 @@ from regen_core.errors import SettingsInvalid
 log = structlog.get_logger("regen.api")
 
 
-def server(settings: Settings) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """Says where it listens, which the settings leave open with port 0."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listens."""
+        await super().startup(sockets)
+        for listening in self.servers:
+            for one in listening.sockets:
+                log.info("api listens", host=one.getsockname()[0], port=one.getsockname()[1])
+
+
+def server(settings: Settings) -> Server:
     """The server, not started yet."""
-    return uvicorn.Server(
+    return Server(
         uvicorn.Config(
             create_app(settings),
             host=settings.http_host,
@@ -40,7 +53,9 @@ def main() -> None:
     except SettingsInvalid as error:
         sys.exit(f"regen-api: {error.message}")
     configure_logs(settings.log_level)
-    log.info("api starts", host=settings.http_host, port=settings.http_port, env=settings.env)
+    # uvicorn raises the signal that ended it once more, for whoever was there before: an end on request is a success.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     server(settings).run()
 
 

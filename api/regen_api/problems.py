@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from regen_core.errors import DatabaseUnavailable, StoreUnavailable
+from regen_core.errors import DatabaseUnavailable, RegenError, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -192,7 +192,10 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("unexpected error", exc_info=error)
+    if isinstance(error, RegenError):
+        log.error("an answer broke off", error=error.message)  # its message is enough; who raised it knew why
+    else:
+        log.error("unexpected error", exc_info=error)
     return answer(
         request, Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "unexpected error; the log knows the request id")
     )

@@ -84,6 +84,8 @@ async def create(
         key=creation.namespaced(admin.subject, idempotency_key),
     )
     made = await request.app.state.parts.jobs.create(new)
+    if made.is_new:
+        request.app.state.parts.metrics.jobs.labels("job").inc()
     response.headers["Location"] = f"{router.prefix}/{made.accepted.id}"
     accepted: Accepted = made.accepted
     return accepted

@@ -59,7 +59,8 @@ class S3Objects:
 
     def open(self, ref: str) -> OpenObject:
         """One GET."""
-        if not ref.startswith(self._base):
+        segments = [unquote(segment) for segment in ref.removeprefix(self._base).split("/")]
+        if not ref.startswith(self._base) or not all(map(_is_plain, segments)):
             raise ObjectMissing("output: expected a reference beneath REGEN_OUTPUT_URL", ref=ref)
         parts = urlsplit(ref)
         try:
@@ -72,3 +73,8 @@ class S3Objects:
         except (boto.BotoCoreError, OSError) as error:
             raise StoreUnavailable(f"store: expected an answer, got {type(error).__name__}", ref=ref) from error
         return OpenObject(cast("Body", answer["Body"]), int(answer["ContentLength"]))
+
+
+def _is_plain(segment: str) -> bool:
+    """Whether no client and no server could take it for a way upwards, or for anything but a name."""
+    return segment not in {"", ".", ".."} and segment.isprintable() and "/" not in segment
