@@ -39,7 +39,7 @@ _ANY_BYTES: Final = "application/octet-stream"
         304: {"description": "As the If-None-Match says, the caller has it; an output never changes."},
     },
 )
-async def download(
+async def download_output(
     request: Request,
     caller: Caller,
     job_id: Annotated[JobId, Path(alias="jobId")],
