@@ -9,10 +9,11 @@ export REGEN_TEST_OPERATOR_IMAGE ?= localhost/regen-operator:dev
 export REGEN_TEST_RUNNER_IMAGE ?= localhost/regen-runner:dev
 export REGEN_TEST_IMAGE ?= localhost/regen-test-runner:dev
 endif
+EXAMPLES ?= 1000
 UV_LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format dev bench cluster-test images lock clean
+.PHONY: help demo test lint format dev bench api-fuzz cluster-test images lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -47,6 +48,9 @@ format: $(STAMP) ## format and mend what can be mended
 bench: $(STAMP) ## benchmarks, each a table of ratios
 	$(BIN)/python -m bench
 
+api-fuzz: $(STAMP) ## schemathesis over the OpenAPI document, EXAMPLES (1000) cases for each operation
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/integration/api/test_openapi.py -s $(ARGS)
+
 cluster-test: $(STAMP) ## the end-to-end suite against the cluster that KUBECONFIG names
 	@test -n "$(KUBECONFIG)" || { echo "cluster-test: set KUBECONFIG to a test cluster's kubeconfig"; exit 2; }
 	@test -z "$(REGEN_TEST_LOAD_IMAGE)" || LOAD="$(REGEN_TEST_LOAD_IMAGE)" REGISTRY=localhost/ TEST_IMAGE=$(REGEN_TEST_IMAGE) ./images.sh
@@ -57,10 +61,11 @@ images: ## build the images with docker, podman or buildah
 
 lock: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(UV_LOCK) --group dev --extra operator --extra runner --extra cli --extra devcluster pyproject.toml -o requirements/dev.txt
+	$(UV_LOCK) --group dev --extra operator --extra runner --extra api --extra cli --extra devcluster pyproject.toml -o requirements/dev.txt
 	$(UV_LOCK) --group build pyproject.toml -o requirements/build.txt
 	$(UV_LOCK) --extra operator --extra cli pyproject.toml -o requirements/operator.txt
 	$(UV_LOCK) --extra runner pyproject.toml -o requirements/runner.txt
+	$(UV_LOCK) --extra api pyproject.toml -o requirements/api.txt
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

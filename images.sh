@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds regen-operator and regen-runner with whichever of docker, podman and buildah there is.
+# Builds regen-operator, regen-runner and regen-api with whichever of docker, podman and buildah there is.
 #   BUILDER=docker|podman|buildah   BASE=<python image>   TAG=<tag>   REGISTRY=<prefix/>   BUILD_ARGS="…" (given to the builder)
 #   TEST_IMAGE=<name>   builds the runner with the test-only executors as well
 #   LOAD="<command>"    is given the archive of each image, one at a time: "kind load image-archive", "ctr -n k8s.io images import"
@@ -9,7 +9,7 @@ BUILDER=${BUILDER:-$(for b in docker podman buildah; do if command -v "$b" >/dev
 [ -n "$BUILDER" ] || { echo "images: none of docker, podman and buildah works here; install one or set BUILDER" >&2; exit 2; }
 TAG=${TAG:-dev} REGISTRY=${REGISTRY:-} BASE=${BASE:-python:3.13-slim-bookworm}
 REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)
-for part in operator runner; do
+for part in operator runner api; do
   echo "images: building ${REGISTRY}regen-$part:$TAG with $BUILDER"
   case $BUILDER in buildah) verb=bud ;; *) verb=build ;; esac
   # shellcheck disable=SC2086

@@ -34,6 +34,8 @@ REGION: Final = "us-east-1"
 ADMIN: Final = "admin"
 RUNNER: Final = "runner"
 """The identity of runner pods: it reads, lists and writes, and cannot delete (rule R4)."""
+READER: Final = "reader"
+"""The control plane's: it reads objects, and nothing else (rule R8)."""
 START_TIMEOUT: Final = 60.0
 """Seconds until a server that does not answer is given up; two busy cores need about four."""
 
@@ -66,7 +68,7 @@ class S3Server:
     """
 
     def __init__(self) -> None:
-        self._secrets = {name: secrets.token_hex(20) for name in (ADMIN, RUNNER)}
+        self._secrets = {name: secrets.token_hex(20) for name in (ADMIN, RUNNER, READER)}
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._ports: dict[str, int] = {}
@@ -84,7 +86,7 @@ class S3Server:
         return f"http://{HOST}:{self._ports['-s3.port']}"
 
     def environment(self, identity: str = RUNNER) -> dict[str, str]:
-        """The standard AWS variables for ``identity``: ``ADMIN`` or ``RUNNER``."""
+        """The standard AWS variables for ``identity``: ``ADMIN``, ``RUNNER`` or ``READER``."""
         return {
             "AWS_ENDPOINT_URL_S3": self.endpoint,
             "AWS_REGION": REGION,
@@ -134,7 +136,7 @@ class S3Server:
     def _configure(self, folder: Path) -> None:
         (folder / "data").mkdir()
         (folder / "master.toml").write_text(_MASTER_CONFIGURATION)
-        actions = {ADMIN: ["Admin"], RUNNER: ["Read", "Write", "List"]}
+        actions = {ADMIN: ["Admin"], RUNNER: ["Read", "Write", "List"], READER: ["Read"]}
         identities = [
             {"name": name, "credentials": [{"accessKey": name, "secretKey": secret}], "actions": actions[name]}
             for name, secret in self._secrets.items()

@@ -32,7 +32,7 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     assert [path for path in tracked() if path.name in FORBIDDEN_MODULES] == []
 
 
-@pytest.mark.parametrize("folder", ["core", "operator", "runner", "executors", "cli", "devcluster"])
+@pytest.mark.parametrize("folder", ["core", "operator", "runner", "executors", "cli", "devcluster", "api"])
 def test_modules_stay_small(folder: str) -> None:
     modules = [path for path in tracked() if path.suffix == ".py" and path.is_relative_to(ROOT / folder)]
     assert modules
@@ -46,7 +46,7 @@ def test_no_file_names_a_package_registry() -> None:
 
 def test_requirements_are_pinned_by_hash_and_carry_no_url() -> None:
     files = sorted((ROOT / "requirements").glob("*.txt"))
-    assert {path.stem for path in files} >= {"build", "dev", "operator", "runner"}
+    assert {path.stem for path in files} >= {"build", "dev", "operator", "runner", "api"}
     for path in files:
         text = path.read_text()
         pins = re.findall(r"^[a-z0-9][\w.\[\]-]*==\S+", text, flags=re.MULTILINE | re.IGNORECASE)
@@ -55,7 +55,7 @@ def test_requirements_are_pinned_by_hash_and_carry_no_url() -> None:
         assert text.count("--hash=sha256:") >= len(pins), path
 
 
-@pytest.mark.parametrize("part", ["operator", "runner"])
+@pytest.mark.parametrize("part", ["operator", "runner", "api"])
 def test_images_install_requirements_before_any_source(part: str) -> None:
     lines = (ROOT / f"Dockerfile.{part}").read_text().splitlines()
     install = next(number for number, line in enumerate(lines) if "--require-hashes" in line)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from regen_core.database import expected, roles
+from regen_core.database import adopt_plans, expected, roles
 from regen_core.database.explain import explained
 from regen_core.database.roles import DEFAULT_PREFIX, Roles
-from regen_core.database.tables import VERSION_TABLE, metadata
+from regen_core.database.tables import OURS, VERSION_TABLE, metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,13 +75,14 @@ def _columns(connection: Connection) -> Iterator[str]:
         )
     }
     tables = {table for table, _ in found}
-    yield from (f"table {table}: expected to exist" for table in metadata.tables if table not in tables)
+    yield from (f"table {table}: expected to exist" for table in OURS if table not in tables)
     for (table, column), kind in expected.columns().items():
         actual = found.get((table, column))
         if table in tables and actual is None:
             yield f"column {table}.{column}: expected to exist"
         elif actual not in {None, kind} and (kind, actual) != ("text", "character varying"):
             yield f"column {table}.{column}: expected {kind}, got {actual}"
+    yield from adopt_plans.faults(connection)
 
 
 def _constraints_and_indexes(connection: Connection) -> Iterator[str]:
@@ -152,7 +153,7 @@ def _owners(connection: Connection, names: Roles) -> Iterator[str]:
                SELECT 'type', typname::text, typowner FROM pg_type
                WHERE typnamespace = 'public'::regnamespace AND typname = 'RegenerationJobStatus'
            ) o JOIN pg_roles r ON r.oid = o.owner ORDER BY 1, 2""",
-        {"tables": [*metadata.tables, expected.VIEW, VERSION_TABLE], "functions": list(expected.functions())},
+        {"tables": [*OURS, expected.VIEW, VERSION_TABLE], "functions": list(expected.functions())},
     )
     for kind, name, owner in rows:
         if owner != names.owner:
@@ -189,7 +190,7 @@ def _grants(connection: Connection, names: Roles) -> Iterator[str]:
            FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) x LEFT JOIN pg_roles g ON g.oid = x.grantee
            WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%(tables)s) AND x.grantee <> c.relowner
              AND x.privilege_type NOT IN ('SELECT', 'INSERT') ORDER BY 1, 2, 3""",
-        parameters,
+        {"tables": [*OURS, expected.VIEW, VERSION_TABLE]},
     )
     yield from (f"grant {verb} on {table} to {role}: expected not to exist" for table, role, verb in others)
 

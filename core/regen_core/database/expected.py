@@ -8,17 +8,30 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.dialects import postgresql
 
-from regen_core.database.tables import VERSION_TABLE, audit_event, job, metadata, output, run
+from regen_core.database.tables import (
+    OURS,
+    VERSION_TABLE,
+    audit_event,
+    job,
+    metadata,
+    output,
+    plan,
+    plan_generation,
+    run,
+    user,
+)
 from regen_core.sql import scripts
 
 if TYPE_CHECKING:
     from regen_core.database.roles import Roles
 
-VERSIONS: Final = ("0001",)
+VERSIONS: Final = ("0001", "0002")
 """The folders of ``sql/migrations``, oldest first; a later one may replace what an earlier one made."""
 VIEW: Final = "RegenerationLifecycle"
 REQUEST_COLUMNS: Final = ("id", "instructionJson", "priority", "requestedBy", "idempotencyKey", "retryOf")
 """The columns of a job that ``regen_api`` may insert."""
+GENERATION_COLUMNS: Final = ("jobId", "planId", "overrides")
+"""The columns of a plan's generation that ``regen_api`` may insert."""
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy leaves this constructor untyped
 _FUNCTION = re.compile(r"CREATE (?:OR REPLACE )?FUNCTION public\.(\w+)\((.*?)AS \$regen\$(.*?)\$regen\$", re.DOTALL)
@@ -63,11 +76,11 @@ def indexes() -> set[str]:
 
 
 def columns() -> dict[tuple[str, str], str]:
-    """(table, column) to its type as ``format_type`` names it, without precision."""
+    """(table, column) to its type as ``format_type`` names it, without precision; of the tables that we own."""
     return {
-        (table.name, column.name): _format_type(column.type.compile(dialect=_DIALECT))
-        for table in metadata.tables.values()
-        for column in table.columns
+        (name, column.name): _format_type(column.type.compile(dialect=_DIALECT))
+        for name in OURS
+        for column in metadata.tables[name].columns
     }
 
 
@@ -83,7 +96,12 @@ def column_grants(roles: Roles) -> set[tuple[str, str, str, str]]:
     readable -= {(run.name, run.c.nonce.name)}
     readable |= {(VERSION_TABLE, "version_num")}
     reads = {(role, table, column, "SELECT") for role in readers for table, column in readable}
-    return reads | {(roles.api, job.name, column, "INSERT") for column in REQUEST_COLUMNS}
+    plans = {(table.name, column.name) for table in (user, plan, plan_generation) for column in table.columns}
+    reads |= {(role, table, column, "SELECT") for role in (roles.api, roles.readonly) for table, column in plans}
+    inserts = {(job.name, column) for column in REQUEST_COLUMNS} | {
+        (plan_generation.name, column) for column in GENERATION_COLUMNS
+    }
+    return reads | {(roles.api, table, column, "INSERT") for table, column in inserts}
 
 
 def function_grants(roles: Roles) -> set[tuple[str, str]]:

@@ -16,7 +16,7 @@ from psycopg import sql
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from regen_core.database import adopt, roles
+from regen_core.database import adopt, adopt_plans, roles
 from regen_core.database.check import check
 from regen_core.database.explain import explained
 from regen_core.database.refusal import SchemaRefused
@@ -71,7 +71,9 @@ def migrate(
         config.attributes.update(connection=connection, announce=announce)
         command.upgrade(config, "head")
         roles.grant(raw, names)
+        adopt_plans.grant(raw, names, ours=True)
         raw.execute("RESET ROLE")
+        adopt_plans.grant(raw, names, ours=False)
         if granted:
             raw.execute(sql.SQL("REVOKE {} FROM CURRENT_USER").format(sql.Identifier(names.owner)))
 
@@ -104,6 +106,7 @@ def _refuse_old_server(raw: psycopg.Connection[Any]) -> None:
 
 def _take_what_is_there(raw: psycopg.Connection[Any], names: Roles) -> None:
     """Takes over an application's table, and acts as the owner from then on."""
+    adopt_plans.refuse_unsuitable(raw)
     previous = None
     owner = sql.Identifier(names.owner)
     found = adopt.exists(raw)

@@ -72,6 +72,7 @@ Index(
 Index("RegenerationJob_running_idx", job.c.lockedAt, postgresql_where=text("status = 'RUNNING'"))
 Index("RegenerationJob_ended_idx", job.c.completedAt, job.c.id, postgresql_where=job.c.completedAt.is_not(None))
 Index("RegenerationJob_list_idx", job.c.createdAt, job.c.id)
+Index("RegenerationJob_failed_idx", job.c.createdAt, job.c.id, postgresql_where=text("status = 'FAILED'"))
 
 run: Final = Table(
     "RegenerationRun",
@@ -110,3 +111,42 @@ audit_event: Final = Table(
     Column("hash", Text, nullable=False),
 )
 Index("AuditEvent_jobId_idx", audit_event.c.jobId, audit_event.c.id)
+
+user: Final = Table(
+    "User",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("subject", Text, nullable=False, unique=True),
+    Column("tier", Text, nullable=False, server_default=text("'free'")),
+)
+"""The application's (``adopt_plans``): these are the columns that we read. ``subject`` is the access token's ``sub``."""
+
+plan: Final = Table(
+    "Plan",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("userId", Text, ForeignKey("User.id"), nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("skillLevel", Text, nullable=False),
+    Column("weeklyHours", Integer, nullable=False),
+    Column("learningStyle", Text, nullable=False),
+    Column("startDate", _stamp()),
+    Column("deadlineDate", _stamp()),
+    Column("notes", Text),
+    Column("createdAt", _stamp(), nullable=False, server_default=_UTC_NOW),
+)
+"""The application's, as ``user``."""
+
+plan_generation: Final = Table(
+    "PlanGeneration",
+    metadata,
+    Column("jobId", Text, ForeignKey("RegenerationJob.id", name="PlanGeneration_jobId_fkey"), primary_key=True),
+    Column("planId", Text, nullable=False),
+    Column("overrides", JSONB),
+    Column("createdAt", _stamp(), nullable=False, server_default=_UTC_NOW),
+)
+"""Which job regenerates which plan; ``overrides`` is NULL where an admin repeats a job of the plan."""
+Index("PlanGeneration_planId_idx", plan_generation.c.planId, plan_generation.c.createdAt, plan_generation.c.jobId)
+
+OURS: Final = tuple(table.name for table in metadata.tables.values() if table not in {user, plan})
+"""The tables that we own wherever they came from."""

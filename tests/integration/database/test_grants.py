@@ -21,9 +21,16 @@ READS = {
     "audit": 'SELECT * FROM "AuditEvent"',
     "version": "SELECT * FROM regen_alembic_version",
 }
+PLAN_READS = {
+    "user": 'SELECT id, subject, tier FROM "User"',
+    "plan": """SELECT id, "userId", topic, "skillLevel", "weeklyHours", "learningStyle", "startDate", "deadlineDate", notes,
+               "createdAt" FROM "Plan" """,
+    "generation": 'SELECT * FROM "PlanGeneration"',
+}
 INSERTS = {
     "request": """INSERT INTO "RegenerationJob" (id, "instructionJson", priority, "requestedBy", "idempotencyKey", "retryOf")
-                  VALUES ('new', '{}', 1, 'me', 'key', 'old') RETURNING id"""
+                  VALUES ('new', '{}', 1, 'me', 'key', 'old') RETURNING id""",
+    "generation of": """INSERT INTO "PlanGeneration" ("jobId", "planId", overrides) VALUES ('j', 'p', '{}')""",
 }
 CALLS = {
     "ingest": "SELECT * FROM regen_ingest_v1('new', '{}', 0, NULL, NULL, NULL)",
@@ -44,6 +51,11 @@ FORBIDDEN_TO_ALL = {
     "insert lockedAt": """INSERT INTO "RegenerationJob" (id, "lockedAt", "instructionJson") VALUES ('new', NULL, '{}')""",
     "insert createdAt": """INSERT INTO "RegenerationJob" (id, "createdAt", "instructionJson") VALUES ('new', now(), '{}')""",
     "insert fence": """INSERT INTO "RegenerationRun" VALUES ('j', 'a', 'b', 'c', now())""",
+    "insert user": """INSERT INTO "User" (id, subject) VALUES ('u', 's')""",
+    "insert plan": """INSERT INTO "Plan" (id) VALUES ('p')""",
+    "update user": """UPDATE "User" SET tier = 'pro'""",
+    "update plan": """UPDATE "Plan" SET topic = 'x'""",
+    "delete plan": 'DELETE FROM "Plan"',
     "insert output": """INSERT INTO "RegenerationOutput" VALUES ('j', 'a', 'b', 'c', 1, 'd', now())""",
     "insert audit": """INSERT INTO "AuditEvent" (event, "jobId", status, actor, at, detail, hash)
                        VALUES ('x', 'j', 'RUNNING', 'me', now(), '{}', 'x')""",
@@ -53,7 +65,7 @@ FORBIDDEN_TO_ALL = {
     "own": "SET ROLE regen_owner",
     **{
         f"{verb} {table}": statement.format(table)
-        for table in ("RegenerationJob", "RegenerationRun", "RegenerationOutput", "AuditEvent")
+        for table in ("RegenerationJob", "RegenerationRun", "RegenerationOutput", "AuditEvent", "PlanGeneration")
         for verb, statement in {
             "update": 'UPDATE "{0}" SET "jobId" = NULL'
             if table != "RegenerationJob"
@@ -65,12 +77,12 @@ FORBIDDEN_TO_ALL = {
         }.items()
     },
 }
-STATEMENTS = READS | INSERTS | CALLS | FORBIDDEN_TO_ALL
+STATEMENTS = READS | PLAN_READS | INSERTS | CALLS | FORBIDDEN_TO_ALL
 ALLOWED = {
-    "api": {*READS, *INSERTS},
+    "api": {*READS, *PLAN_READS, *INSERTS},
     "operator": {*READS, "ingest", "claim", "fail", "repair"},
     "runner": {"start", "complete", "fail_run"},
-    "readonly": {*READS},
+    "readonly": {*READS, *PLAN_READS},
 }
 
 

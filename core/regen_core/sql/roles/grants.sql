@@ -3,7 +3,7 @@
 GRANT USAGE ON SCHEMA public TO @api@, @operator@, @runner@, @readonly@;
 
 REVOKE ALL ON public."RegenerationJob", public."RegenerationRun", public."RegenerationOutput", public."AuditEvent",
-    public."RegenerationLifecycle", public.regen_alembic_version
+    public."RegenerationLifecycle", public."PlanGeneration", public.regen_alembic_version
     FROM PUBLIC, @api@, @operator@, @runner@, @readonly@;
 
 GRANT SELECT ON public."RegenerationJob", public."RegenerationOutput", public."AuditEvent", public.regen_alembic_version
@@ -13,6 +13,10 @@ GRANT SELECT ("jobId", "podUid", "podName", "startedAt") ON public."Regeneration
 -- The columns of a request; status, lockedAt and the rest cannot even be named.
 GRANT INSERT (id, "instructionJson", priority, "requestedBy", "idempotencyKey", "retryOf")
     ON public."RegenerationJob" TO @api@;
+
+GRANT SELECT ON public."PlanGeneration" TO @api@, @readonly@;
+GRANT INSERT ("jobId", "planId", overrides) ON public."PlanGeneration" TO @api@;
+-- The named columns of "User" and "Plan", which may be the application's: database/adopt_plans.py.
 
 -- Every function of ours is for nobody until it is granted below.
 DO $regen$

@@ -1,0 +1,97 @@
+"""The API's side of PostgreSQL: SQLAlchemy's async engine on psycopg, as a login of role ``regen_api``.
+
+Every statement has a deadline on the server and on this side. Reads are single statements without a transaction; the one
+write (a PENDING row and what belongs to it) is a transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import psycopg
+from psycopg import conninfo
+from sqlalchemy import exc, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from regen_core.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+_RECYCLE_SECONDS = 1800
+
+
+class Database:
+    """A pool. Where the database cannot be reached in time, every use raises ``DatabaseUnavailable``; it may be tried again."""
+
+    def __init__(self, url: str, *, pool_size: int, timeout_seconds: float) -> None:
+        self._conninfo = _connection_string(url, timeout_seconds)
+        self._timeout = timeout_seconds
+        self._engine = create_async_engine(
+            "postgresql+psycopg://",
+            async_creator=self._connect,  # SQLAlchemy never sees the URL: a libpq string of any form will do
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=timeout_seconds,
+            pool_recycle=_RECYCLE_SECONDS,
+            pool_pre_ping=True,
+        )
+        self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.last_success: float | None = None
+        """``time.monotonic()`` of the last use that the database answered."""
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reads, each statement by itself."""
+        async with self._bounded(), self._reader.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a transaction, committed at the end; read committed, so that a statement sees what won a race."""
+        async with self._bounded(), self._engine.begin() as connection:
+            yield connection
+
+    async def ping(self) -> None:
+        """Asks for an answer."""
+        async with self.reading() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def _connect(self) -> psycopg.AsyncConnection[Any]:
+        # Prepared statements do not survive transaction poolers.
+        return await psycopg.AsyncConnection.connect(self._conninfo, prepare_threshold=None)
+
+    @asynccontextmanager
+    async def _bounded(self) -> AsyncIterator[None]:
+        """A deadline over pool, connection and statements, and errors by what the caller does next."""
+        try:
+            async with asyncio.timeout(self._timeout * 2):
+                yield
+        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+            raise _unavailable(error.__cause__ or error) from error
+        except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError, OSError) as error:
+            raise _unavailable(error) from error
+        self.last_success = time.monotonic()
+
+
+def _unavailable(error: BaseException) -> DatabaseUnavailable:
+    return DatabaseUnavailable(f"database: expected an answer in time, got {type(error).__name__}")
+
+
+def _connection_string(url: str, timeout_seconds: float) -> str:
+    """``url`` with our deadlines. A URL that has ``options`` of its own (a pooler may refuse them) keeps those."""
+    given = conninfo.conninfo_to_dict(url)
+    given.setdefault("application_name", "regen-api")
+    given.setdefault("connect_timeout", str(max(2, round(timeout_seconds))))
+    milliseconds = round(timeout_seconds * 1000)
+    given.setdefault("options", f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds // 2}")
+    return conninfo.make_conninfo(**cast("dict[str, Any]", given))

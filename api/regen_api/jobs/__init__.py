@@ -1,0 +1,1 @@
+"""Regeneration jobs over HTTP: made as PENDING rows, read, and nothing else."""

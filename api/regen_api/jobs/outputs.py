@@ -1,0 +1,86 @@
+"""``/api/v1/regeneration-jobs/{id}/outputs/{name}``: the bytes of an output, and the manifest beside them."""
+
+from __future__ import annotations
+
+import base64
+import re
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi.responses import StreamingResponse
+
+from regen_api.jobs.routes import JobId, matches, require_visible
+from regen_api.problems import not_found, responses
+from regen_api.security.authentication import Caller
+from regen_core.names import MANIFEST_NAME
+
+router: Final = APIRouter(prefix="/api/v1/regeneration-jobs", tags=["regeneration jobs"])
+
+_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+_MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(; ?charset=[a-z0-9-]+)?", re.IGNORECASE)
+_ANY_BYTES: Final = "application/octet-stream"
+
+
+@router.get(
+    "/{jobId}/outputs/{name}",
+    summary="Download an output",
+    response_class=StreamingResponse,
+    responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY)
+    | {
+        200: {
+            "description": "The bytes. They break off where they are not those that were published.",
+            "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+            "headers": {
+                "ETag": {"description": "The SHA-256 digest.", "schema": {"type": "string"}},
+                "Repr-Digest": {"description": "The same, by RFC 9530.", "schema": {"type": "string"}},
+            },
+        },
+        304: {"description": "As the If-None-Match says, the caller has it; an output never changes."},
+    },
+)
+async def download_output(
+    request: Request,
+    caller: Caller,
+    job_id: Annotated[JobId, Path(alias="jobId")],
+    name: Annotated[str, Path(pattern=_NAME, description="An output's name, or `manifest.json`.")],
+    if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None,
+) -> Response:
+    """An output's bytes, checked against the digest that the database holds. For whoever may read the job."""
+    await require_visible(request, caller, job_id)
+    parts = request.app.state.parts
+    if name == MANIFEST_NAME:
+        ref = await parts.jobs.manifest_ref(job_id)
+        if ref is None:
+            raise not_found("output")
+        found = await parts.downloads.open(ref, None)
+        return StreamingResponse(
+            parts.downloads.pieces(ref, found, None),
+            headers=_headers(name) | {"Content-Length": str(found.size_bytes)},
+            media_type="application/json",
+        )
+    output = await parts.jobs.find_output(job_id, name)
+    if output is None:
+        raise not_found("output")
+    headers = _headers(name, output.sha256)
+    if if_none_match is not None and matches(if_none_match, headers["ETag"]):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    found = await parts.downloads.open(output.ref, output.size_bytes)
+    return StreamingResponse(
+        parts.downloads.pieces(output.ref, found, output.sha256),
+        headers=headers | {"Content-Length": str(output.size_bytes)},
+        media_type=output.media_type if _MEDIA_TYPE.fullmatch(output.media_type) else _ANY_BYTES,
+    )
+
+
+def _headers(name: str, sha256: str | None = None) -> dict[str, str]:
+    """An executor made the bytes: a browser is to save them, and to run nothing in them."""
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+        "Cache-Control": "private, max-age=31536000, immutable",
+    }
+    if sha256 is None:
+        return headers
+    digest = base64.b64encode(bytes.fromhex(sha256)).decode("ascii")
+    return headers | {"ETag": f'"{sha256}"', "Repr-Digest": f"sha-256=:{digest}:"}

@@ -1,0 +1,146 @@
+"""Reading jobs. Lists are keyset pages on an index and carry no JSON column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, select, tuple_
+
+from regen_api.cursor import Cursor
+from regen_api.jobs.views import Event, Job, JobPage, JobSummary, Output, Run
+from regen_core.database.tables import audit_event, job, job_status, output, plan, plan_generation, run, user
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from regen_core.states import JobStatus
+
+_SUMMARY = (
+    job.c.id,
+    job.c.type,
+    job.c.status,
+    job.c.priority,
+    job.c.requestedBy.label("requested_by"),
+    job.c.retryOf.label("retry_of"),
+    job.c.createdAt.label("created_at"),
+    job.c.lockedAt.label("locked_at"),
+    job.c.completedAt.label("completed_at"),
+    job.c.errorJson["classification"].astext.label("classification"),
+)
+_EVENTS_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which jobs a list holds; None is any."""
+
+    status: JobStatus | None = None
+    type: str | None = None
+
+
+async def page(connection: AsyncConnection, wanted: Filter, cursor: Cursor | None, limit: int) -> JobPage:
+    """Up to ``limit`` jobs after ``cursor``, newest first."""
+    statement = select(*_SUMMARY).order_by(job.c.createdAt.desc(), job.c.id.desc()).limit(limit + 1)
+    if wanted.status is not None:
+        # A literal, so that every plan may use the partial indexes.
+        status = bindparam("status", str(wanted.status), job_status, literal_execute=True)
+        statement = statement.where(job.c.status == status)
+    if wanted.type is not None:
+        statement = statement.where(job.c.type == wanted.type)
+    if cursor is not None:
+        statement = statement.where(tuple_(job.c.createdAt, job.c.id) < tuple_(cursor.created_at, cursor.id))
+    rows = (await connection.execute(statement)).mappings().all()
+    items = [JobSummary(**row) for row in rows[:limit]]
+    more = len(rows) > limit
+    return JobPage(items=items, next_cursor=Cursor(items[-1].created_at, items[-1].id).encode() if more else None)
+
+
+async def find(connection: AsyncConnection, job_id: str) -> Job | None:
+    """One job with its run and outputs."""
+    statement = (
+        select(
+            *_SUMMARY,
+            job.c.instructionJson.label("instruction"),
+            job.c.outputRef.label("output_ref"),
+            job.c.errorJson.label("error"),
+            run.c.podName.label("pod_name"),
+            run.c.podUid.label("pod_uid"),
+            run.c.startedAt.label("started_at"),
+        )
+        .select_from(job.outerjoin(run, run.c.jobId == job.c.id))
+        .where(job.c.id == job_id)
+    )
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    if row is None:
+        return None
+    fields = dict(row)
+    taken = {name: fields.pop(name) for name in ("pod_name", "pod_uid", "started_at")}
+    return Job(
+        **fields,
+        run=Run(**taken) if taken["pod_uid"] is not None else None,
+        outputs=await outputs(connection, job_id),
+    )
+
+
+async def outputs(connection: AsyncConnection, job_id: str) -> list[Output]:
+    """A job's outputs by name; none unless it is COMPLETED."""
+    statement = select(*_OUTPUT).where(output.c.jobId == job_id).order_by(output.c.name)
+    return [Output(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def find_output(connection: AsyncConnection, job_id: str, name: str) -> Output | None:
+    """One output."""
+    statement = select(*_OUTPUT).where(output.c.jobId == job_id, output.c.name == name)
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return None if row is None else Output(**row)
+
+
+async def manifest_ref(connection: AsyncConnection, job_id: str) -> str | None:
+    """Where a COMPLETED job's manifest lies."""
+    return (await connection.execute(select(job.c.outputRef).where(job.c.id == job_id))).scalar_one_or_none()
+
+
+async def events(connection: AsyncConnection, job_id: str) -> list[Event]:
+    """A job's events, oldest first."""
+    statement = (
+        select(
+            audit_event.c.id,
+            audit_event.c.event,
+            audit_event.c.status,
+            audit_event.c.actor,
+            audit_event.c.at,
+            audit_event.c.detail,
+            audit_event.c.prevHash.label("prev_hash"),
+            audit_event.c.hash,
+        )
+        .where(audit_event.c.jobId == job_id)
+        .order_by(audit_event.c.id)
+        .limit(_EVENTS_MAX)
+    )
+    return [Event(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def may_see(connection: AsyncConnection, job_id: str, subject: str | None) -> bool:
+    """Whether there is such a job that ``subject`` asked for or that regenerates a plan of theirs; None sees every job."""
+    statement = select(job.c.id).where(job.c.id == job_id)
+    if subject is not None:
+        own_plan = (
+            plan_generation.join(plan, plan.c.id == plan_generation.c.planId)
+            .join(user, user.c.id == plan.c.userId)
+            .select()
+            .with_only_columns(plan_generation.c.jobId)
+            .where(plan_generation.c.jobId == job_id, user.c.subject == subject)
+        )
+        statement = statement.where((job.c.requestedBy == subject) | own_plan.exists())
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+_OUTPUT = (
+    output.c.name,
+    output.c.ref,
+    output.c.sha256,
+    output.c.sizeBytes.label("size_bytes"),
+    output.c.mediaType.label("media_type"),
+    output.c.createdAt.label("created_at"),
+)

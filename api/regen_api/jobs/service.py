@@ -1,0 +1,81 @@
+"""What the routes and the console ask of jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import exists, select
+
+from regen_api.jobs import creation, queries
+from regen_api.plans import queries as plan_queries
+from regen_api.plans.snapshot import JOB_TYPE
+from regen_api.problems import conflict
+from regen_core.database.tables import job, plan_generation
+from regen_core.states import JobStatus
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from regen_api.cursor import Cursor
+    from regen_api.database import Database
+    from regen_api.jobs.views import Event, Job, JobPage, Output
+    from regen_api.principal import Principal
+
+
+class Jobs:
+    """Every method raises ``DatabaseUnavailable`` where the database does not answer in time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, new: creation.NewJob) -> creation.Made:
+        """Makes a PENDING row. Where it repeats a plan's job, it is that plan's job too.
+
+        Raises:
+            Problem: 409 where ``retry_of`` is no ended job, or another request used the key.
+        """
+        async with self._database.writing() as connection:
+            plan_id = None if new.retry_of is None else await _plan_of_ended(connection, new.retry_of)
+            of_plan_request = exists().where(plan_generation.c.jobId == job.c.id, plan_generation.c.overrides.is_not(None))
+            made = await creation.make(connection, new, creation.same_row(new) & ~of_plan_request)
+            if made.is_new and plan_id is not None and new.instruction["type"] == JOB_TYPE:
+                await plan_queries.record(connection, made.accepted.id, plan_id, None)
+        return made
+
+    async def page(self, wanted: queries.Filter, cursor: Cursor | None, limit: int) -> JobPage:
+        """A page of the list, newest first."""
+        async with self._database.reading() as connection:
+            return await queries.page(connection, wanted, cursor, limit)
+
+    async def find(self, job_id: str) -> Job | None:
+        """One job."""
+        async with self._database.reading() as connection:
+            return await queries.find(connection, job_id)
+
+    async def events(self, job_id: str) -> list[Event]:
+        """A job's audit trail, oldest first."""
+        async with self._database.reading() as connection:
+            return await queries.events(connection, job_id)
+
+    async def may_see(self, job_id: str, caller: Principal) -> bool:
+        """Whether the job exists, and the caller is an admin, asked for it, or owns the plan that it regenerates."""
+        async with self._database.reading() as connection:
+            return await queries.may_see(connection, job_id, None if caller.is_admin else caller.subject)
+
+    async def find_output(self, job_id: str, name: str) -> Output | None:
+        """One output of a job."""
+        async with self._database.reading() as connection:
+            return await queries.find_output(connection, job_id, name)
+
+    async def manifest_ref(self, job_id: str) -> str | None:
+        """Where a COMPLETED job's manifest lies."""
+        async with self._database.reading() as connection:
+            return await queries.manifest_ref(connection, job_id)
+
+
+async def _plan_of_ended(connection: AsyncConnection, job_id: str) -> str | None:
+    """The plan of the job to be repeated, if it has one."""
+    status = (await connection.execute(select(job.c.status).where(job.c.id == job_id))).scalar_one_or_none()
+    if status is None or not JobStatus(status).is_terminal:
+        raise conflict("retry-refused", "retryOf: expected the id of a job that has ended")
+    return await plan_queries.plan_of(connection, job_id)

@@ -1,0 +1,101 @@
+"""An object's bytes as they come, and never to their end unless they are the ones that the database knows (rule R4)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import structlog
+
+from regen_api.objects.port import ObjectMissing
+from regen_api.problems import Problem
+from regen_core.errors import RegenError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from regen_api.objects.port import Objects, OpenObject
+
+Result = TypeVar("Result")
+
+CHUNK: Final = 256 * 1024
+THREADS: Final = 32
+"""Pieces that are read at the same time; a download holds a thread only while it reads."""
+
+log = structlog.get_logger("regen.api.objects")
+
+
+class OutputDamaged(RegenError):
+    """The store's bytes are not those that were published; the answer is broken off before its end."""
+
+
+class Downloads:
+    """Reads in threads of its own, each call bounded in time.
+
+    Args:
+        objects: the store.
+        timeout_seconds: for opening, and for each piece.
+    """
+
+    def __init__(self, objects: Objects, timeout_seconds: float) -> None:
+        self._objects = objects
+        self._timeout = timeout_seconds
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="objects")
+
+    def close(self) -> None:
+        """Lets the threads go; what one of them still reads is cut off."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def open(self, ref: str, size_bytes: int | None) -> OpenObject:
+        """The object, of ``size_bytes`` where that is known.
+
+        Raises:
+            Problem: 502, the store does not have it, or one of another size.
+            StoreUnavailable: the same call may be tried again.
+        """
+        try:
+            found = await self._bounded(self._objects.open, ref)
+        except ObjectMissing as error:
+            log.warning("an output is missing", ref=ref, error=error.message)
+            raise _damaged("the store does not have this output") from error
+        if size_bytes is not None and found.size_bytes != size_bytes:
+            await self._bounded(found.body.close)
+            log.error("an output is damaged", ref=ref, expected=size_bytes, got=found.size_bytes)
+            raise _damaged("the store has other bytes than were published")
+        return found
+
+    async def pieces(self, ref: str, found: OpenObject, sha256: str | None) -> AsyncIterator[bytes]:
+        """The bytes, the last piece only once the digest of all is right.
+
+        Raises:
+            OutputDamaged: it is not.
+        """
+        digest, held, left = hashlib.sha256(), b"", found.size_bytes
+        try:
+            while left > 0 and (piece := await self._bounded(found.body.read, CHUNK)):
+                digest.update(piece)
+                left -= len(piece)
+                if held:
+                    yield held
+                held = piece
+        finally:
+            await self._bounded(found.body.close)
+        if left != 0 or (sha256 is not None and digest.hexdigest() != sha256):
+            log.error("an output is damaged", ref=ref, expected=sha256, got=digest.hexdigest())
+            raise OutputDamaged("output: expected the bytes that were published", ref=ref)
+        if held:
+            yield held
+
+    async def _bounded(self, call: Callable[..., Result], *arguments: object) -> Result:
+        try:
+            async with asyncio.timeout(self._timeout * 2):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
+        except TimeoutError as error:
+            raise StoreUnavailable("store: expected an answer in time, got none") from error
+
+
+def _damaged(detail: str) -> Problem:
+    return Problem(HTTPStatus.BAD_GATEWAY, "output-damaged", detail)

@@ -1,0 +1,80 @@
+"""Outputs in an S3 bucket. ``Reader`` names the one call that this program makes; its credential should allow no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from urllib.parse import unquote, urlsplit
+
+from botocore import exceptions as boto
+from botocore.config import Config
+from botocore.session import get_session
+
+from regen_api.objects.port import Body, ObjectMissing, OpenObject
+from regen_core.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ABSENT: Final = {403, 404}
+"""403 too: S3 hides absence from credentials that may not list the bucket."""
+
+
+class Reader(Protocol):
+    """All that we know of an S3 client."""
+
+    def get_object(self, *, Bucket: str, Key: str) -> Mapping[str, Any]:  # noqa: N803 - botocore's names
+        """An object's stream and its size."""
+        ...
+
+
+def s3_reader(environ: Mapping[str, str], timeout_seconds: float) -> Reader:
+    """A client configured by the standard ``AWS_*`` variables; a given endpoint is addressed by path."""
+    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
+    client = get_session().create_client(
+        "s3",
+        region_name=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",
+        endpoint_url=endpoint,
+        config=Config(
+            connect_timeout=timeout_seconds,
+            read_timeout=timeout_seconds,
+            retries={"total_max_attempts": 2},
+            max_pool_connections=40,
+            # The digest that counts is the database's, over the whole object.
+            response_checksum_validation="when_required",
+            s3={"addressing_style": "path" if endpoint else "auto"},
+        ),
+        aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID"),
+        aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY"),
+        aws_session_token=environ.get("AWS_SESSION_TOKEN"),
+    )
+    return cast("Reader", client)
+
+
+class S3Objects:
+    """``Objects`` beneath ``url``, which is ``s3://bucket/prefix``."""
+
+    def __init__(self, reader: Reader, url: str) -> None:
+        self._reader = reader
+        self._base = url.rstrip("/") + "/"
+
+    def open(self, ref: str) -> OpenObject:
+        """One GET."""
+        segments = [unquote(segment) for segment in ref.removeprefix(self._base).split("/")]
+        if not ref.startswith(self._base) or not all(map(_is_plain, segments)):
+            raise ObjectMissing("output: expected a reference beneath REGEN_OUTPUT_URL", ref=ref)
+        parts = urlsplit(ref)
+        try:
+            answer = self._reader.get_object(Bucket=parts.netloc, Key=unquote(parts.path).removeprefix("/"))
+        except boto.ClientError as error:
+            status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+            if status in _ABSENT:
+                raise ObjectMissing(f"output: expected an object that we may read, got {status}", ref=ref) from error
+            raise StoreUnavailable(f"store: expected the object, got {status}", ref=ref) from error
+        except (boto.BotoCoreError, OSError) as error:
+            raise StoreUnavailable(f"store: expected an answer, got {type(error).__name__}", ref=ref) from error
+        return OpenObject(cast("Body", answer["Body"]), int(answer["ContentLength"]))
+
+
+def _is_plain(segment: str) -> bool:
+    """Whether no client and no server could take it for a way upwards, or for anything but a name."""
+    return segment not in {"", ".", ".."} and segment.isprintable() and "/" not in segment

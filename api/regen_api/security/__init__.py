@@ -1,0 +1,1 @@
+"""Who may ask: access tokens of an OpenID provider, a static key in development, and how often."""

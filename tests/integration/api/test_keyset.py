@@ -1,0 +1,127 @@
+"""Are the provider's keys kept, fetched anew when they rotate, and still there when the provider is not?"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from regen_api.security.keyset import MAX_DOCUMENT_BYTES, Keyset, KeysUnavailable
+from tests.integration.api.identity import Provider, public, rsa_key
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+METADATA = "/.well-known/openid-configuration"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def own() -> Iterator[Provider]:
+    with Provider() as running:
+        yield running
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def keyset(own: Provider, clock: Clock) -> AsyncIterator[Keyset]:
+    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+        yield Keyset(
+            client, discovery_url=own.issuer + METADATA, issuer=own.issuer, keep_seconds=300, pause_seconds=10, clock=clock
+        )
+
+
+async def ids(keyset: Keyset, key_id: str | None) -> list[str]:
+    return [key["kid"] for key in await keyset.find(key_id)]
+
+
+async def test_keys_are_fetched_once(keyset: Keyset, own: Provider) -> None:
+    for _ in range(5):
+        assert await ids(keyset, "first") == ["first"]
+    assert own.seen == [METADATA, "/keys"]
+
+
+async def test_a_hundred_at_once_fetch_once(keyset: Keyset, own: Provider) -> None:
+    found = await asyncio.gather(*(ids(keyset, "first") for _ in range(100)))
+    assert found == [["first"]] * 100
+    assert own.fetches == 1
+
+
+async def test_a_new_key_is_found_at_once(keyset: Keyset, own: Provider, clock: Clock) -> None:
+    await keyset.find("first")
+    own.keys.append(public(rsa_key(), kid="second"))
+    clock.now += 11
+    assert await ids(keyset, "second") == ["second"]
+    assert await ids(keyset, "first") == ["first"]
+
+
+async def test_keys_that_do_not_exist_do_not_make_a_storm(keyset: Keyset, own: Provider, clock: Clock) -> None:
+    await keyset.find("first")
+    for number in range(50):
+        assert await keyset.find(f"invented-{number}") == []
+    assert own.fetches == 1
+    clock.now += 11
+    for number in range(50):
+        assert await keyset.find(f"invented-{number}") == []
+    assert own.fetches == 2
+
+
+async def test_a_withdrawn_key_is_forgotten(keyset: Keyset, own: Provider, clock: Clock) -> None:
+    await keyset.find("first")
+    own.keys = [public(rsa_key(), kid="second")]
+    assert await ids(keyset, "first") == ["first"]
+    clock.now += 301
+    assert await keyset.find("first") == []
+
+
+BROKEN = {
+    "down": (METADATA, (503, b"")),
+    "keys down": ("/keys", (500, b"")),
+    "no JSON": (METADATA, (200, b"<html>")),
+    "no object": (METADATA, (200, b"[]")),
+    "another issuer": (METADATA, (200, b'{"issuer": "https://evil.example", "jwks_uri": "https://evil.example/keys"}')),
+    "no keys": ("/keys", (200, b'{"keys": []}')),
+    "keys of no kind": ("/keys", (200, b'{"keys": ["x"]}')),
+    "no such member": ("/keys", (200, b"{}")),
+    "too large": ("/keys", (200, b" " * (MAX_DOCUMENT_BYTES + 1))),
+    "a redirect": (METADATA, (302, b"")),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+async def test_known_keys_stay_while_the_provider_is_away(keyset: Keyset, own: Provider, clock: Clock, what: str) -> None:
+    await keyset.find("first")
+    path, answer = BROKEN[what]
+    own.answers[path] = answer
+    clock.now += 301
+    assert await ids(keyset, "first") == ["first"]
+    own.answers.clear()
+    own.keys = [public(rsa_key(), kid="second")]
+    clock.now += 11
+    assert await ids(keyset, "second") == ["second"]
+
+
+@pytest.mark.parametrize("what", BROKEN)
+async def test_without_a_key_nothing_can_be_told(keyset: Keyset, own: Provider, clock: Clock, what: str) -> None:
+    path, answer = BROKEN[what]
+    own.answers[path] = answer
+    for _ in range(3):
+        with pytest.raises(KeysUnavailable):
+            await keyset.find("first")
+    assert own.seen.count(METADATA) == 1
+    own.answers.clear()
+    clock.now += 11
+    assert await ids(keyset, "first") == ["first"]
