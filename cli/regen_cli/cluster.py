@@ -32,15 +32,15 @@ def cluster_objects(environ: Mapping[str, str]) -> tuple[ClusterObject, ...]:
     return tuple(
         one
         for resource, variable, default, selector in _QUERIES
-        for one in _found(resource, environ.get(variable) or default, selector)
+        for one in _found(resource, environ.get(variable) or default, selector, environ)
     )
 
 
-def _found(resource: str, namespace: str, selector: str) -> Iterator[ClusterObject]:
+def _found(resource: str, namespace: str, selector: str, environ: Mapping[str, str]) -> Iterator[ClusterObject]:
     command = ["kubectl", "get", resource, "--namespace", namespace, "--selector", selector, "--output", "json"]
     command.append("--request-timeout=30s")
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False)
+        done = subprocess.run(command, env=environ, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False)
     except FileNotFoundError as error:
         msg = "kubectl: expected it to be installed, since KUBECONFIG is set; --no-cluster leaves Kubernetes out"
         raise SettingsInvalid(msg) from error
