@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy import bindparam, select, true, tuple_
 
 from regen_api.cursor import Cursor
 from regen_api.jobs.views import Event, Job, JobPage, JobSummary, Output, Run
 from regen_core.database.tables import audit_event, job, job_status, output, plan, plan_generation, run, user
+from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
-
-    from regen_core.states import JobStatus
 
 _SUMMARY = (
     job.c.id,
@@ -56,8 +56,8 @@ async def page(connection: AsyncConnection, wanted: Filter, cursor: Cursor | Non
     return JobPage(items=items, next_cursor=Cursor(items[-1].created_at, items[-1].id).encode() if more else None)
 
 
-async def find(connection: AsyncConnection, job_id: str) -> Job | None:
-    """One job with its run and outputs."""
+async def find(connection: AsyncConnection, job_id: str, subject: str | None = None) -> Job | None:
+    """One job with its run and outputs, if ``subject`` may see it; None sees every job."""
     statement = (
         select(
             *_SUMMARY,
@@ -69,7 +69,7 @@ async def find(connection: AsyncConnection, job_id: str) -> Job | None:
             run.c.startedAt.label("started_at"),
         )
         .select_from(job.outerjoin(run, run.c.jobId == job.c.id))
-        .where(job.c.id == job_id)
+        .where(job.c.id == job_id, _visible(job_id, subject))
     )
     row = (await connection.execute(statement)).mappings().one_or_none()
     if row is None:
@@ -79,7 +79,7 @@ async def find(connection: AsyncConnection, job_id: str) -> Job | None:
     return Job(
         **fields,
         run=Run(**taken) if taken["pod_uid"] is not None else None,
-        outputs=await outputs(connection, job_id),
+        outputs=await outputs(connection, job_id) if row["status"] == JobStatus.COMPLETED else [],
     )
 
 
@@ -122,18 +122,23 @@ async def events(connection: AsyncConnection, job_id: str) -> list[Event]:
 
 
 async def may_see(connection: AsyncConnection, job_id: str, subject: str | None) -> bool:
-    """Whether there is such a job that ``subject`` asked for or that regenerates a plan of theirs; None sees every job."""
-    statement = select(job.c.id).where(job.c.id == job_id)
-    if subject is not None:
-        own_plan = (
-            plan_generation.join(plan, plan.c.id == plan_generation.c.planId)
-            .join(user, user.c.id == plan.c.userId)
-            .select()
-            .with_only_columns(plan_generation.c.jobId)
-            .where(plan_generation.c.jobId == job_id, user.c.subject == subject)
-        )
-        statement = statement.where((job.c.requestedBy == subject) | own_plan.exists())
+    """Whether there is such a job that ``subject`` may see; None sees every job."""
+    statement = select(job.c.id).where(job.c.id == job_id, _visible(job_id, subject))
     return (await connection.execute(statement)).one_or_none() is not None
+
+
+def _visible(job_id: str, subject: str | None) -> ColumnElement[bool]:
+    """That ``subject`` asked for the job, or that it regenerates a plan of theirs."""
+    if subject is None:
+        return true()
+    own_plan = (
+        plan_generation.join(plan, plan.c.id == plan_generation.c.planId)
+        .join(user, user.c.id == plan.c.userId)
+        .select()
+        .with_only_columns(plan_generation.c.jobId)
+        .where(plan_generation.c.jobId == job_id, user.c.subject == subject)
+    )
+    return (job.c.requestedBy == subject) | own_plan.exists()
 
 
 _OUTPUT = (
