@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select, true, tuple_
 
@@ -13,7 +13,7 @@ from regen_core.database.tables import audit_event, job, job_status, output, pla
 from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 _SUMMARY = (
@@ -41,6 +41,14 @@ class Filter:
 
 async def page(connection: AsyncConnection, wanted: Filter, cursor: Cursor | None, limit: int) -> JobPage:
     """Up to ``limit`` jobs after ``cursor``, newest first."""
+    rows = (await connection.execute(page_statement(wanted, cursor, limit))).mappings().all()
+    items = [JobSummary(**row) for row in rows[:limit]]
+    more = len(rows) > limit
+    return JobPage(items=items, next_cursor=Cursor(items[-1].created_at, items[-1].id).encode() if more else None)
+
+
+def page_statement(wanted: Filter, cursor: Cursor | None, limit: int) -> Select[Any]:
+    """One row more than ``limit``, which tells that there is a next page."""
     statement = select(*_SUMMARY).order_by(job.c.createdAt.desc(), job.c.id.desc()).limit(limit + 1)
     if wanted.status is not None:
         # A literal, so that every plan may use the partial indexes.
@@ -50,10 +58,7 @@ async def page(connection: AsyncConnection, wanted: Filter, cursor: Cursor | Non
         statement = statement.where(job.c.type == wanted.type)
     if cursor is not None:
         statement = statement.where(tuple_(job.c.createdAt, job.c.id) < tuple_(cursor.created_at, cursor.id))
-    rows = (await connection.execute(statement)).mappings().all()
-    items = [JobSummary(**row) for row in rows[:limit]]
-    more = len(rows) > limit
-    return JobPage(items=items, next_cursor=Cursor(items[-1].created_at, items[-1].id).encode() if more else None)
+    return statement
 
 
 async def find(connection: AsyncConnection, job_id: str, subject: str | None = None) -> Job | None:
