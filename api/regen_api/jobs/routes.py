@@ -187,8 +187,7 @@ async def read_job(
     if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None,
 ) -> Response:
     """One job with its run and outputs. For admins and for whoever asked for it."""
-    await require_visible(request, caller, job_id)
-    job: Job | None = await request.app.state.parts.jobs.find(job_id)
+    job: Job | None = await request.app.state.parts.jobs.find(job_id, caller)
     if job is None:
         raise not_found("job")
     return tagged(job, if_none_match)

@@ -47,10 +47,10 @@ class Jobs:
         async with self._database.reading() as connection:
             return await queries.page(connection, wanted, cursor, limit)
 
-    async def find(self, job_id: str) -> Job | None:
-        """One job."""
+    async def find(self, job_id: str, caller: Principal | None = None) -> Job | None:
+        """One job, if ``caller`` may see it; None for a caller is for those who have asked already."""
         async with self._database.reading() as connection:
-            return await queries.find(connection, job_id)
+            return await queries.find(connection, job_id, None if caller is None or caller.is_admin else caller.subject)
 
     async def events(self, job_id: str) -> list[Event]:
         """A job's audit trail, oldest first."""
