@@ -110,7 +110,7 @@ async def _loose_definition(admin: Kube, rendered: list[dict[str, Any]], cleanup
     cleanup.push_async_callback(admin.delete, CRD, None, name)
     await admin.create(CRD, None, definition)
     async with asyncio.timeout(ENFORCED_SECONDS):
-        while (await admin.try_out("GET", f"{LOOSE_PATH}/default/regenerationjobs"))[0] != 200:
+        while (await admin.try_out("GET", f"{LOOSE_PATH}/default/regenerationjobs"))[0] != 200:  # noqa: ASYNC110 - the server's
             await asyncio.sleep(0.2)
 
 
@@ -134,7 +134,7 @@ async def enforced(policy: str, attempt: Callable[[], Awaitable[tuple[int, str]]
     answer = (0, "")
     try:
         async with asyncio.timeout(ENFORCED_SECONDS):
-            while "ValidatingAdmissionPolicy" not in (answer := await attempt())[1]:
+            while "ValidatingAdmissionPolicy" not in (answer := await attempt())[1]:  # noqa: ASYNC110 - the server's
                 await asyncio.sleep(0.2)
     except TimeoutError:
         raise AssertionError(f"the policy {policy} is not enforced: {answer}") from None

@@ -1,4 +1,4 @@
-"""Is each deed in the runner namespace left to the one who may do it, and refused to everybody else, administrators included?"""
+"""Is each deed in the runner namespace left to the one who may do it, and refused to all others, administrators included?"""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ async def running(guarded: Guarded) -> AsyncIterator[dict[str, Any]]:
     name = made["metadata"]["name"]
     try:
         async with asyncio.timeout(POD_SECONDS):
-            while not (pods := await guarded.somebody.find_all("pods", guarded.runs, f"job-name={name}")):
+            labels = f"job-name={name}"
+            while not (pods := await guarded.somebody.find_all("pods", guarded.runs, labels)):  # noqa: ASYNC110 - the server's
                 await asyncio.sleep(0.2)
         patched = {"spec": {"parallelism": 2}}
         path = path_of("jobs", guarded.runs, name)
