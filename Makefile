@@ -13,7 +13,7 @@ EXAMPLES ?= 1000
 UV_LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format dev bench api-fuzz cluster-test images lock clean
+.PHONY: help demo test lint format dev bench api-fuzz cluster-test images chart lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ cluster-test: $(STAMP) ## the end-to-end suite against the cluster that KUBECONF
 
 images: ## build the images with docker, podman or buildah
 	./images.sh $(ARGS)
+
+chart: $(STAMP) ## write the chart's README table and schema anew from values.yaml and the operator's model
+	$(BIN)/python -m tests.chart.documentation
 
 lock: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -19,6 +19,7 @@ _POD_FIELDS: Final = (
     "shareProcessNamespace",
     "hostAliases",
     "affinity",
+    "topologySpreadConstraints",
     "schedulingGates",
     "runtimeClassName",
     "ephemeralContainers",
@@ -60,6 +61,8 @@ def _pod_faults(pod: Mapping[str, Any]) -> Iterator[str]:
     for name in _POD_FIELDS:
         if spec.get(name):
             yield f"spec.{name} is not emulated"
+    if spec.get("hostUsers") is False:
+        yield "spec.hostUsers: user namespaces are not emulated"
     if spec.get("restartPolicy", "Always") != "Never":
         yield f"spec.restartPolicy: only Never is emulated, got {spec.get('restartPolicy', 'Always')}"
     for volume in spec.get("volumes") or ():

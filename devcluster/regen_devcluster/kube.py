@@ -21,6 +21,8 @@ _GROUPS: Final = {
     "leases": "/apis/coordination.k8s.io/v1",
     "regenerationjobs": "/apis/regeneration.dev/v1alpha1",
     "customresourcedefinitions": "/apis/apiextensions.k8s.io/v1",
+    "validatingadmissionpolicies": "/apis/admissionregistration.k8s.io/v1",
+    "validatingadmissionpolicybindings": "/apis/admissionregistration.k8s.io/v1",
 }
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=5)
 
@@ -65,6 +67,11 @@ class Kube:
         headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
         return cls(cluster["server"], headers, _tls(cluster, user, path.parent))
 
+    def as_user(self, name: str) -> Self:
+        """A client, not yet open, that speaks as this user with every right: only admission can refuse it."""
+        headers = {**self._headers, "Impersonate-User": name, "Impersonate-Group": "system:masters"}
+        return type(self)(self.server, headers, self._tls if isinstance(self._tls, ssl.SSLContext) else None)
+
     async def open(self) -> None:
         """Opens the session."""
         connector = aiohttp.TCPConnector(ssl=self._tls)
@@ -96,6 +103,17 @@ class Kube:
             KubeRefused: with the API's code and message.
         """
         return _expect(*await self.try_create(resource, namespace, body))
+
+    async def try_out(self, verb: str, path: str, body: Mapping[str, Any] | None = None, kind: str = "json") -> tuple[int, str]:
+        """The status and the message of a dry run. ``kind``: of a patch, merge-patch+json or another."""
+        headers = {"Content-Type": f"application/{kind}"}
+        status, answer = await self._send(verb, path, body, params={"dryRun": "All"}, headers=headers)
+        return status, str(answer.get("message", ""))
+
+    async def try_entry(self, namespace: str, pod: str, entry: str) -> tuple[int, str]:
+        """The status and the message of a way into a pod: exec, attach, portforward or proxy."""
+        status, answer = await self._send("POST", path_of("pods", namespace, pod) + f"/{entry}")
+        return status, str(answer.get("message", ""))
 
     async def delete(self, resource: str, namespace: str | None, name: str, **options: Any) -> None:
         """Deletes as kubectl does, unless ``options`` (of DeleteOptions) say otherwise; what is gone is fine."""

@@ -54,9 +54,11 @@ class Runner(_Strict):
     cpu: Quantity = "100m"
     memory: Quantity = "256Mi"
     user: Annotated[int, Field(ge=1)] = 65_532
+    host_users: bool | None = None
     priority_class_name: str | None = None
     node_selector: dict[str, str] = Field(default_factory=dict)
     tolerations: list[JsonObject] = Field(default_factory=list)
+    topology_spread_constraints: list[JsonObject] = Field(default_factory=list)
     dns_policy: Literal["ClusterFirst", "Default", "None"] | None = None
     dns_config: JsonObject | None = None
     host_aliases: list[JsonObject] = Field(default_factory=list)
@@ -80,7 +82,9 @@ class ExecutorClass(_Strict):
     subprocesses: bool = False
     sandbox: Literal["require", "best-effort"] = "require"
     runtime_class_name: str | None = None
+    priority_class_name: str | None = None
     node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: list[JsonObject] = Field(default_factory=list)
 
     @property
     def reproducible(self) -> bool:

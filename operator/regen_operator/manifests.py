@@ -59,6 +59,10 @@ def build_job(order: JobOrder, classes: Classes, executor_class: ExecutorClass) 
         "parallelism": 1,
         # A pod counts as failed only once it has ended, so that no second one starts beside it.
         "podReplacementPolicy": "Failed",
+        # A disrupted run is over: never Ignore, which would let a second pod follow.
+        "podFailurePolicy": {
+            "rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+        },
         "activeDeadlineSeconds": deadline,
         "ttlSecondsAfterFinished": runner.ttl_seconds_after_finished,
         "template": {
@@ -108,20 +112,24 @@ def _pod_spec(order: JobOrder, runner: Runner, executor_class: ExecutorClass, de
             }
             for taint in ("not-ready", "unreachable")
         ]
-        + runner.tolerations,
+        + runner.tolerations
+        + executor_class.tolerations,
         "volumes": _volumes(executor_class),
         "initContainers": [_prepare(order, runner, executor_class, deadline), _execute(order, runner, executor_class)],
         "containers": [_publish(order, runner, executor_class, deadline)],
     }
     optional: Json = {
         "imagePullSecrets": [{"name": name} for name in runner.image_pull_secrets],
-        "priorityClassName": runner.priority_class_name,
+        "priorityClassName": executor_class.priority_class_name or runner.priority_class_name,
         "runtimeClassName": executor_class.runtime_class_name,
         "nodeSelector": runner.node_selector | executor_class.node_selector,
+        "topologySpreadConstraints": runner.topology_spread_constraints,
         "dnsPolicy": runner.dns_policy,
         "dnsConfig": runner.dns_config,
         "hostAliases": runner.host_aliases,
     }
+    if runner.host_users is not None:
+        spec["hostUsers"] = runner.host_users
     return spec | {key: value for key, value in optional.items() if value}
 
 

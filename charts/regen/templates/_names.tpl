@@ -4,6 +4,32 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end }}
 
+{{- define "regen.operatorLabels" -}}
+app.kubernetes.io/name: regen
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end }}
+
+{{- define "regen.migrateLabels" -}}
+app.kubernetes.io/name: regen
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: migrate
+{{- end }}
+
+{{- /* Who the operator is to the API server. */}}
+{{- define "regen.operatorUser" -}}
+system:serviceaccount:{{ .Release.Namespace }}:regen-operator
+{{- end }}
+
+{{- /* An image, which requireDigests wants by digest: list of root, the value's name, the image. */}}
+{{- define "regen.image" -}}
+{{- $root := index . 0 -}}{{- $name := index . 1 -}}{{- $image := index . 2 -}}
+{{- if and $root.Values.requireDigests (not (regexMatch "@sha256:[0-9a-f]{64}$" $image)) -}}
+{{- fail (printf "%s: expected an image by digest (name@sha256:…) since requireDigests is set, got %s" $name $image) -}}
+{{- end -}}
+{{- $image -}}
+{{- end }}
+
 {{- define "regen.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532
@@ -15,4 +41,24 @@ seccompProfile: {type: RuntimeDefault}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- define "regen.pullSecrets" -}}
+{{- with .Values.operator.imagePullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Where a pod of ours in the release's namespace runs, and how it finds names. */}}
+{{- define "regen.placement" -}}
+{{- $operator := .Values.operator }}
+{{- include "regen.pullSecrets" . }}
+{{- range $key := list "priorityClassName" "nodeSelector" "tolerations" "dnsPolicy" "dnsConfig" "hostAliases" }}
+{{- with index $operator $key }}
+{{ $key }}: {{ toJson . }}
+{{- end }}
+{{- end }}
 {{- end }}

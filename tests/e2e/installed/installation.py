@@ -72,6 +72,7 @@ class Installation(Stack):
         roomy = {"timeLimitSeconds": 60}  # nothing here is about the executors' own limit
         classes = {name: keys | roomy for name, keys in self.config.classes_file(self.store.output_url)["classes"].items()}
         settings = self.config.settings_of_operators()
+        store = self.store.runner_environment["AWS_ENDPOINT_URL_S3"]
         return {
             "crd": {"install": not self._crd_is_there},
             "clusterName": settings["REGEN_CLUSTER_NAME"],
@@ -83,6 +84,10 @@ class Installation(Stack):
                 "namespace": self.config.runner_namespace,
                 "image": self.config.runner_image,
                 "outputUrl": self.store.output_url,
+            },
+            "network": {
+                "database": {"cidrs": [f"{self.config.host}/32"], "ports": [int(urlsplit(self.superuser_url).port or 0)]},
+                "store": {"cidrs": [f"{self.config.host}/32"], "ports": [int(urlsplit(store).port or 0)]},
             },
             "classes": classes,
         }

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from regen_operator.classes import parse_classes
 from regen_operator.manifests import JobOrder, build_job
 from tests.unit.operator.values import classes
 
@@ -167,6 +168,9 @@ def test_the_whole_job() -> None:
             "completions": 1,
             "parallelism": 1,
             "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {
+                "rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+            },
             "activeDeadlineSeconds": 660,
             "ttlSecondsAfterFinished": 600,
             "template": {
@@ -217,6 +221,44 @@ def test_a_class_with_egress_says_so_where_it_matters() -> None:
     assert (execute["REGEN_EGRESS"], execute["REGEN_SUBPROCESSES"]) == ("open", "true")
     assert publish["REGEN_REPRODUCIBLE"] == "false"
     assert spec["runtimeClassName"] == "gvisor"
+
+
+def test_where_a_pod_runs_is_the_classes_say_over_the_runners() -> None:
+    spread = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
+    dedicated, large = {"key": "dedicated", "value": "regen"}, {"key": "size", "value": "large"}
+    content = {
+        "runner": {
+            "image": "runner:1",
+            "outputUrl": "s3://regen/outputs",
+            "databaseSecret": {"name": "db"},
+            "storeSecret": "store",
+            "hostUsers": False,
+            "priorityClassName": "batch",
+            "nodeSelector": {"pool": "runs"},
+            "tolerations": [dedicated],
+            "topologySpreadConstraints": [spread],
+        },
+        "classes": {
+            "document": {"timeLimitSeconds": 60},
+            "export": {
+                "timeLimitSeconds": 60,
+                "priorityClassName": "urgent",
+                "nodeSelector": {"size": "large"},
+                "tolerations": [large],
+            },
+        },
+    }
+    given = parse_classes(content)
+    plain, special = (
+        build_job(JobOrder("a", kind, "regen-runs", 300), given, given.by_type[kind])["spec"]["template"]["spec"]
+        for kind in ("document", "export")
+    )
+    assert plain["hostUsers"] is False
+    assert plain["topologySpreadConstraints"] == [spread]
+    assert (plain["priorityClassName"], special["priorityClassName"]) == ("batch", "urgent")
+    assert (plain["nodeSelector"], special["nodeSelector"]) == ({"pool": "runs"}, {"pool": "runs", "size": "large"})
+    assert plain["tolerations"] == [*TOLERATIONS, dedicated]
+    assert special["tolerations"] == [*TOLERATIONS, dedicated, large]
 
 
 def test_an_id_that_is_no_label_keeps_its_exact_form_in_the_annotation() -> None:

@@ -1,0 +1,92 @@
+"""Do the admission policies name what the operator's manifests hold? That they refuse is tested on a real API server."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from regen_operator.manifests import JobOrder, build_job
+from tests.chart.rendering import classes_of, find, objects
+
+Json = dict[str, Any]
+VALUES: Json = {"classes": {"special": {"timeLimitSeconds": 9, "image": "mine:1", "egress": "open"}}}
+
+
+@pytest.fixture(scope="module")
+def found() -> list[Json]:
+    return objects(VALUES)
+
+
+def policy(found: list[Json], name: str) -> Json:
+    return dict(find(found, "ValidatingAdmissionPolicy", f"{name}.regen-runs.regeneration.dev")["spec"])
+
+
+def variable(found: list[Json], policy_name: str, name: str) -> Any:
+    [text] = [one["expression"] for one in policy(found, policy_name)["variables"] if one["name"] == name]
+    return json.loads(text)
+
+
+def containers(found: list[Json], kind: str) -> list[Json]:
+    given = classes_of(found)
+    spec = build_job(JobOrder("a", kind, "regen-runs", 300), given, given.by_type[kind])["spec"]["template"]["spec"]
+    return [*spec["initContainers"], *spec["containers"]]
+
+
+@pytest.mark.parametrize("name", ["jobs", "pods"])
+def test_the_mounts_are_those_of_the_manifests(found: list[Json], name: str) -> None:
+    built = {
+        one["name"]: [
+            f"{mount['name']}:{mount['mountPath']}:{'ro' if mount.get('readOnly') else 'rw'}" for mount in one["volumeMounts"]
+        ]
+        for one in containers(found, "document")
+    }
+    assert variable(found, name, "mounts") == built
+
+
+@pytest.mark.parametrize("name", ["jobs", "pods"])
+def test_the_variables_are_those_of_the_manifests(found: list[Json], name: str) -> None:
+    built = {one["name"]: [entry["name"] for entry in one["env"]] for one in containers(found, "document")}
+    assert variable(found, name, "environment") == built
+
+
+@pytest.mark.parametrize("name", ["jobs", "pods"])
+def test_the_images_are_those_of_the_classes(found: list[Json], name: str) -> None:
+    built = {kind: {one["image"] for one in containers(found, kind)} for kind in ("document", "export", "special")}
+    assert {kind: {image} for kind, image in variable(found, name, "images").items()} == built
+
+
+def test_every_policy_denies_in_the_runner_namespace(found: list[Json]) -> None:
+    names = {one["metadata"]["name"] for one in found if one["kind"] == "ValidatingAdmissionPolicy"}
+    assert names == {f"{name}.regen-runs.regeneration.dev" for name in ("jobs", "changes", "pods", "entry", "resources")}
+    for name in sorted(names):
+        spec = find(found, "ValidatingAdmissionPolicy", name)["spec"]
+        assert spec["failurePolicy"] == "Fail"
+        binding = find(found, "ValidatingAdmissionPolicyBinding", name)["spec"]
+        assert binding == {"policyName": name, "validationActions": ["Deny"]}
+        if not name.startswith("resources."):
+            selector = {"matchLabels": {"kubernetes.io/metadata.name": "regen-runs"}}
+            assert spec["matchConstraints"]["namespaceSelector"] == selector
+
+
+def test_custom_resources_are_guarded_wherever_they_are_read() -> None:
+    found = objects({"operator": {"crNamespaces": ["team-a", "regen"]}})
+    [expression] = policy(found, "resources")["matchConstraints"]["namespaceSelector"]["matchExpressions"]
+    assert expression["values"] == ["regen", "team-a"]
+
+
+def test_the_job_controllers_identity_is_a_value() -> None:
+    found = objects({"admission": {"jobController": "system:kube-controller-manager"}})
+    assert policy(found, "pods")["validations"][0]["expression"] == (
+        "request.userInfo.username == 'system:kube-controller-manager'"
+    )
+
+
+def test_user_namespaces_are_demanded_where_the_values_say_so() -> None:
+    def demanded(values: Json) -> bool:
+        return any(one["message"] == "expected hostUsers: false" for one in policy(objects(values), "pods")["validations"])
+
+    assert demanded({"runner": {"hostUsers": False}})
+    assert not demanded({"runner": {"hostUsers": True}})
+    assert not demanded({})
