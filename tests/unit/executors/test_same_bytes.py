@@ -93,3 +93,14 @@ def test_the_bytes_are_the_same_everywhere(
     ]
     assert len(digests[0]) == (2 if job_type == "document" else 4)
     assert digests[1:] == digests[:1] * (len(_ENVIRONMENTS) - 1)
+
+
+def test_a_plans_bytes_are_the_same_everywhere(tmp_path: Path) -> None:
+    inputs = {"topic": "SQL and beekeeping 🐝", "skillLevel": "advanced", "weeklyHours": 3, "learningStyle": "video"}
+    dates = {"startDate": "2026-01-05T00:00:00+13:00", "deadlineDate": "2026-03-01T00:00:00Z"}
+    digests = [
+        _digests("plan_regeneration", inputs | dates, {}, tmp_path / str(number), env)
+        for number, env in enumerate(_ENVIRONMENTS)
+    ]
+    assert set(digests[0]) == {"plan.json", "plan.pdf"}
+    assert digests[1:] == digests[:1] * (len(_ENVIRONMENTS) - 1)
