@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.unit.executors.images import encoded, picture
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -103,4 +105,18 @@ def test_a_plans_bytes_are_the_same_everywhere(tmp_path: Path) -> None:
         for number, env in enumerate(_ENVIRONMENTS)
     ]
     assert set(digests[0]) == {"plan.json", "plan.pdf"}
+    assert digests[1:] == digests[:1] * (len(_ENVIRONMENTS) - 1)
+
+
+def test_renditions_are_the_same_everywhere(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encoded(picture(300, 200), "jpeg"))
+    renditions = [
+        {"name": "r", "format": kind, "width": 111, "watermark": {"text": "regen"}} for kind in ("png", "jpeg", "webp")
+    ]
+    inputs = {"source": "a.jpg", "renditions": renditions}
+    digests = [
+        _digests("asset", inputs, {"a.jpg": tmp_path / "a.jpg"}, tmp_path / str(number), env)
+        for number, env in enumerate(_ENVIRONMENTS)
+    ]
+    assert len(digests[0]) == 3
     assert digests[1:] == digests[:1] * (len(_ENVIRONMENTS) - 1)

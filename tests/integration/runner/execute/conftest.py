@@ -82,6 +82,11 @@ class Pod:
         )
         return self.left(done.returncode, done.stdout, done.stderr)
 
+    def again(self) -> None:
+        """Lets the folders serve one more run; what was made stays."""
+        for name in ("envelope.json", "started"):
+            (self.root / "result" / name).unlink()
+
     def start(self, do: str, *, program: str = MAIN, env: dict[str, str] | None = None, **inputs: Any) -> subprocess.Popen[str]:
         """The container's process, with pipes for its output."""
         self.instruct(do, **inputs)
