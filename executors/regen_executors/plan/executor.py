@@ -28,6 +28,7 @@ class PlanExecutor:
         Raises:
             InvalidInput: an input is wrong, or the deadline leaves no room for a single lesson.
             Capped: the provider's curriculum would be longer than a limit allows.
+            Unavailable: a provider outside gives no usable answer now.
         """
         inputs = plan_inputs(instruction.inputs)
         provider = chosen_provider(os.environ)

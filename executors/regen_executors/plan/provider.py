@@ -32,6 +32,7 @@ class CurriculumProvider(Protocol):
         Raises:
             InvalidInput: an input is refused, and always will be.
             Capped: the curriculum would be longer than a limit allows.
+            Unavailable: a provider outside gives no usable answer now.
         """
         ...
 
@@ -40,10 +41,14 @@ def chosen_provider(environ: Mapping[str, str]) -> CurriculumProvider:
     """The provider that ``EXECUTOR_PLAN_PROVIDER`` names; ``builtin`` where it is not set.
 
     Raises:
-        ValueError: it names none.
+        ValueError: it names none, or another variable of the provider's is wrong.
     """
     name = environ.get(VARIABLE) or "builtin"
     if name == "builtin":
         return BuiltinProvider()
-    msg = f"{VARIABLE}: expected builtin, got {name!r}"
+    if name == "openai":
+        from regen_executors.plan.openai import openai_provider  # noqa: PLC0415 - no network code where it is not chosen
+
+        return openai_provider(environ)
+    msg = f"{VARIABLE}: expected builtin or openai, got {name!r}"
     raise ValueError(msg)
