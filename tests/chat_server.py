@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,21 +17,30 @@ if TYPE_CHECKING:
     Answer = Callable[["Handler"], None]
 
 
+CERTIFICATE = Path(__file__).parent / "tls" / "localhost.pem"
+"""Signed by itself, for the name localhost, with its key beside it: of use to nobody but these tests."""
+
+
 class ChatServer(ThreadingHTTPServer):
     """``answer`` writes the response; ``seen`` has path, headers and body of every request; ``over`` is set at the end."""
 
     daemon_threads = False
     block_on_close = True
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, *, tls: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.tls = tls
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE, CERTIFICATE.with_suffix(".key"))
+            self.socket = context.wrap_socket(self.socket, server_side=True)
         self.answer = answer
         self.seen: list[tuple[str, dict[str, str], Any]] = []
         self.over = threading.Event()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+        return f"{'https://localhost' if self.tls else 'http://127.0.0.1'}:{self.server_address[1]}/v1"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -71,8 +82,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def chat_server(answer: Answer) -> Iterator[ChatServer]:
-    server = ChatServer(answer)
+def chat_server(answer: Answer, *, tls: bool = False) -> Iterator[ChatServer]:
+    server = ChatServer(answer, tls=tls)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -122,6 +122,8 @@ class OpenAIProvider:
                 watch.cancel()
         except PermissionError as error:
             raise ProviderRefused("the sandbox opens no network to this class; see its egress") from error
+        except ssl.SSLCertVerificationError as error:
+            raise ProviderRefused(f"the provider's certificate is not trusted: {error.verify_message}") from error
         except (OSError, http.client.HTTPException) as error:
             if expired.is_set() or isinstance(error, TimeoutError):
                 raise Unavailable(f"the provider did not answer within {self.timeout:g} seconds") from error

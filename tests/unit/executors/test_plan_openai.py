@@ -14,7 +14,7 @@ from regen_executors.plan.builtin import BuiltinProvider
 from regen_executors.plan.inputs import plan_inputs
 from regen_executors.plan.openai import MAX_ANSWER_BYTES, ProviderRefused
 from regen_executors.plan.provider import chosen_provider
-from tests.chat_server import ChatServer, Handler, chat_server, completion
+from tests.chat_server import CERTIFICATE, ChatServer, Handler, chat_server, completion
 from tests.unit.executors.plans import GOOD
 
 if TYPE_CHECKING:
@@ -131,6 +131,25 @@ def test_a_server_that_is_not_there_may_be_later() -> None:
         pass
     with pytest.raises(Unavailable, match="cannot be reached"):
         _ask(server)
+
+
+def test_https_with_a_trusted_certificate_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    with chat_server(_says(_curriculum()), tls=True) as server:
+        assert _ask(server) == BuiltinProvider().curriculum(INPUTS)
+
+
+@pytest.mark.parametrize("slow", [Handler.silence, Handler.trickle])
+def test_https_is_left_when_it_takes_too_long_too(monkeypatch: pytest.MonkeyPatch, slow: Callable[[Handler], None]) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    with chat_server(slow, tls=True) as server, pytest.raises(Unavailable, match=r"did not answer within 1 seconds"):
+        _ask(server, timeout="1")
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_said() -> None:
+    with chat_server(_says(_curriculum()), tls=True) as server, pytest.raises(ProviderRefused, match="not trusted"):
+        _ask(server)
+    assert server.seen == []
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
