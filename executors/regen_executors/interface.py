@@ -61,6 +61,7 @@ class Executor(Protocol):
         Raises:
             InvalidInput: the instruction is wrong, and always will be.
             Capped: the instruction asks for more than a documented limit allows.
+            Unavailable: a provider outside gives no usable answer now.
         """
         ...
 
@@ -72,6 +73,12 @@ class InvalidInput(Exception):
         super().__init__(f"{field}: {expected}")
         self.field = field
         self.expected = expected
+
+
+class Unavailable(Exception):
+    """A provider outside, which the class opened, gives no usable answer now: ends the job with classification ``executor``,
+    marked as one that may be triggered again. The message goes into the record: no secrets, nothing that the provider wrote.
+    """
 
 
 class Capped(Exception):

@@ -6,10 +6,10 @@ Only this file shapes a pod; no field of a row does (design section 4). Keys are
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from regen_core.errors import SettingsInvalid
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
 LABEL_TYPE = r"^[a-z]([a-z0-9_]{0,61}[a-z0-9])?$"
+EXECUTOR_VARIABLE = r"^EXECUTOR_[A-Z0-9_]{1,100}$"
 
 Quantity = Annotated[str, Field(pattern=QUANTITY)]
 Budget = Annotated[int, Field(ge=1, le=86_400)]
+VariableName = Annotated[str, Field(pattern=EXECUTOR_VARIABLE)]
 JsonObject = dict[str, Any]
 
 
@@ -35,6 +37,13 @@ class SecretKey(_Strict):
 
     name: str
     key: str = "url"
+
+
+class SecretValue(_Strict):
+    """One key of a Secret in the runner namespace, for an executor; both names are required."""
+
+    name: Annotated[str, Field(min_length=1)]
+    key: Annotated[str, Field(min_length=1)]
 
 
 class Runner(_Strict):
@@ -65,7 +74,11 @@ class Runner(_Strict):
 
 
 class ExecutorClass(_Strict):
-    """How jobs of one type run. ``egress: open`` opens sockets for the executor and makes its outputs not reproducible."""
+    """How jobs of one type run. ``egress: open`` opens sockets for the executor and makes its outputs not reproducible.
+
+    ``env`` and ``secretEnv`` are variables of the executor's own, and for classes with egress only: what a provider outside
+    needs to be reached. No other class gives an executor a setting, and no other way gives it a secret.
+    """
 
     time_limit_seconds: Budget
     image: str | None = None
@@ -85,6 +98,24 @@ class ExecutorClass(_Strict):
     priority_class_name: str | None = None
     node_selector: dict[str, str] = Field(default_factory=dict)
     tolerations: list[JsonObject] = Field(default_factory=list)
+    env: dict[VariableName, str] = Field(default_factory=dict)
+    secret_env: dict[VariableName, SecretValue] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _variables_are_for_egress(self) -> Self:
+        if (self.env or self.secret_env) and self.egress != "open":
+            msg = "expected env and secretEnv only with egress: open"
+            raise ValueError(msg)
+        twice = sorted(self.env.keys() & self.secret_env.keys())
+        if twice:
+            msg = f"expected {twice[0]} in one of env and secretEnv"
+            raise ValueError(msg)
+        for name in (*self.env, *self.secret_env):
+            # The runner takes such names for those that Kubernetes adds for each service, and drops them.
+            if name.endswith(("_SERVICE_HOST", "_PORT")) or "_PORT_" in name:
+                msg = f"expected variables that are not named like a Kubernetes service's, got {name}"
+                raise ValueError(msg)
+        return self
 
     @property
     def reproducible(self) -> bool:

@@ -168,7 +168,7 @@ def _prepare(order: JobOrder, runner: Runner, executor_class: ExecutorClass, dea
 
 
 def _execute(order: JobOrder, runner: Runner, executor_class: ExecutorClass) -> Json:
-    """Untrusted: no credential, no network, the fixed environment of rule R11."""
+    """Untrusted: no network, the fixed environment of rule R11, and no credential but those that a class with egress names."""
     return _container(
         CONTAINER_EXECUTE,
         runner,
@@ -194,6 +194,8 @@ def _execute(order: JobOrder, runner: Runner, executor_class: ExecutorClass) -> 
             _value("LC_ALL", "C.UTF-8"),
             _value("SOURCE_DATE_EPOCH", "0"),
             _value("HOME", TMP),
+            *(_value(name, value) for name, value in sorted(executor_class.env.items())),
+            *(_secret(name, source.name, source.key) for name, source in sorted(executor_class.secret_env.items())),
         ],
         secret=None,
     )
@@ -273,8 +275,11 @@ def _resources(cpu: str, cpu_limit: str | None, memory: str, ephemeral_storage: 
 
 
 def _database_url(runner: Runner) -> Json:
-    key = {"name": runner.database_secret.name, "key": runner.database_secret.key}
-    return {"name": "REGEN_DATABASE_URL", "valueFrom": {"secretKeyRef": key}}
+    return _secret("REGEN_DATABASE_URL", runner.database_secret.name, runner.database_secret.key)
+
+
+def _secret(variable: str, name: str, key: str) -> Json:
+    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": name, "key": key}}}
 
 
 def _field(name: str, path: str) -> Json:

@@ -102,7 +102,7 @@ def _run(settings: ExecuteSettings, request: _Request) -> dict[str, Any]:
 
 def _told(error: BaseException) -> dict[str, Any]:  # noqa: PLR0911 - a table
     """The failure that ``error`` means."""
-    from regen_executors.interface import Capped, InvalidInput  # noqa: PLC0415 - already loaded by ``_run``
+    from regen_executors.interface import Capped, InvalidInput, Unavailable  # noqa: PLC0415 - already loaded by ``_run``
 
     text = f"{type(error).__name__}: {_text_of(error)}"
     match error:
@@ -111,6 +111,8 @@ def _told(error: BaseException) -> dict[str, Any]:  # noqa: PLR0911 - a table
             return _failure("", Classification.VALIDATION, _text_of(error), detail)
         case Capped():
             return _failure("", Classification.CAPPED, _text_of(error), {"field": str(error.field), "limit": str(error.limit)})
+        case Unavailable():
+            return {**_failure("", Classification.EXECUTOR, _text_of(error)), "retryable": True}
         case RegenError(classification=Classification.VALIDATION):
             return _failure("", Classification.VALIDATION, error.message, {"field": "type"})
         case _BadOutput():

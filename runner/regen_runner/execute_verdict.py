@@ -167,7 +167,9 @@ def _error(report: Mapping[str, Any]) -> JobError:
     message = report.get("message")
     if not isinstance(message, str):
         raise _Untrue("message: expected a string")
-    return JobError(classification, _clean(message, MAX_MESSAGE_CHARACTERS), detail=kept)
+    # Nothing but a provider outside, which is told as the executor's fault, may be another way the next time.
+    retryable = report.get("retryable") is True and classification is Classification.EXECUTOR
+    return JobError(classification, _clean(message, MAX_MESSAGE_CHARACTERS), retryable, kept)
 
 
 def _text(value: Any, key: str, limit: int) -> str:

@@ -1,4 +1,4 @@
-"""The demo's jobs: real data sets and long documents, both shipped types, and some that must fail."""
+"""The demo's jobs: real data sets, long documents, plans and pictures of every shipped type, and some that must fail."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ REPORT = """# {{ title_of_place }}: {{ years }} years of weather
 """
 
 
+LOGO = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><circle cx="32" cy="32" r="28" fill="#0b57b7"/>'
+    b'<path d="M20 34l8 8 16-20" stroke="#fff" stroke-width="6" fill="none"/></svg>'
+)
+
+
 @dataclass(frozen=True, slots=True)
 class DemoJob:
     """A row to insert, and how it must end: ``classification`` is None for COMPLETED."""
@@ -46,7 +52,7 @@ class DemoJob:
 
 def demo_jobs(run: str, upload: Upload) -> list[DemoJob]:
     """At least 24 jobs with ids that end in ``run``."""
-    jobs = [*_documents(), *_exports(upload), *_failing(upload)]
+    jobs = [*_documents(), *_exports(upload), *_plans(), *_assets(upload), *_failing(upload)]
     return [DemoJob(f"{job.id}-{run}", job.instruction, job.priority, job.requester, job.classification) for job in jobs]
 
 
@@ -150,6 +156,30 @@ def _exports(upload: Upload) -> list[DemoJob]:
     return [*jobs, DemoJob("export-iris", _instruction("export", inputs), 7, "grace")]
 
 
+def _plans() -> list[DemoJob]:
+    interview = {"topic": "interview prep", "skillLevel": "beginner", "weeklyHours": 6, "learningStyle": "practice"}
+    dates = {"startDate": "2026-01-05T00:00:00Z", "deadlineDate": "2026-02-01T00:00:00Z"}
+    bees = {"topic": "SQL and beekeeping", "skillLevel": "advanced", "weeklyHours": 3, "learningStyle": "reading"}
+    return [
+        DemoJob("plan-interview", _instruction("plan_regeneration", interview | dates), 8, "ada"),
+        DemoJob("plan-bees", _instruction("plan_regeneration", bees), 2, "grace"),
+    ]
+
+
+def _assets(upload: Upload) -> list[DemoJob]:
+    mark = {"text": "regen", "position": "top-left", "colour": "#003366"}
+    renditions = [
+        {"name": "logo", "format": "png", "width": 512, "watermark": mark},
+        {"name": "logo", "format": "webp", "width": 64},
+    ]
+    return [DemoJob("asset-logo", _asset("logo.svg", upload, renditions), 3, "grace")]
+
+
+def _asset(file: str, upload: Upload, renditions: list[dict[str, Any]]) -> dict[str, Any]:
+    source = {"name": file, "uri": upload(file, LOGO), "sha256": hashlib.sha256(LOGO).hexdigest()}
+    return _instruction("asset", {"source": file, "renditions": renditions}, [source])
+
+
 def _failing(upload: Upload) -> list[DemoJob]:
     bad_column = {"rows": [{"a": 1}], "formats": ["csv"], "columns": [{"name": "b"}]}
     wrong_digest = [{"name": "s.csv", "uri": upload("s.csv", b"a,b\n1,2\n"), "sha256": "0" * 64}]
@@ -163,6 +193,7 @@ def _failing(upload: Upload) -> list[DemoJob]:
             "mallory",
             "validation",
         ),
+        DemoJob("bad-image", _asset("logo.png", upload, [{"name": "logo", "format": "png"}]), 1, "mallory", "validation"),
         DemoJob("bad-crash", _instruction("probe_crash", {}), 1, "mallory", "executor"),
         DemoJob(
             "bad-socket",

@@ -24,7 +24,7 @@ from regen_executors.inputs import source_file
 from regen_executors.interface import Capped, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from regen_executors.document.inputs import DocumentInputs
     from regen_executors.document.markdown import Parsed
@@ -42,12 +42,27 @@ def pdf(inputs: DocumentInputs, parsed: Parsed, sources: Mapping[str, Path], fie
         InvalidInput: a font is none, or no font has a character of the text.
         Capped: the text is nested deeper than Typst lays out.
     """
+    return _typeset(field, lambda families: _document(inputs, parsed, families), inputs.fonts, sources)
+
+
+def typeset(document: Mapping[str, Any], field: str) -> bytes:
+    """The PDF of a document in the form that ``page.typ`` reads, ``fonts`` apart, which are those that Typst carries.
+
+    Raises:
+        InvalidInput: no font has a character of the text, which is that of ``field``.
+        Capped: the text is nested deeper than Typst lays out.
+    """
+    return _typeset(field, lambda families: {**document, "fonts": list(families)}, (), {})
+
+
+def _typeset(
+    field: str, document_in: Callable[[Sequence[str]], Mapping[str, Any]], names: Sequence[str], sources: Mapping[str, Path]
+) -> bytes:
     # Typst's root, and its folders for packages: empty but for the fonts, so that there is nothing it could read or fetch.
-    with tempfile.TemporaryDirectory(prefix="typst-") as name:
-        root = Path(name)
-        fonts = _fonts(root, inputs.fonts, sources)
-        families = [*_FONTS, *_families_of(fonts)]
-        data = json.dumps(_document(inputs, parsed, families), ensure_ascii=False)
+    with tempfile.TemporaryDirectory(prefix="typst-") as folder:
+        root = Path(folder)
+        fonts = _fonts(root, names, sources)
+        data = json.dumps(document_in([*_FONTS, *_families_of(fonts)]), ensure_ascii=False)
         try:
             compiler = typst.Compiler(
                 _program(),

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.unit.executors.images import encoded, picture
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -92,4 +94,29 @@ def test_the_bytes_are_the_same_everywhere(
         for number, env in enumerate(_ENVIRONMENTS)
     ]
     assert len(digests[0]) == (2 if job_type == "document" else 4)
+    assert digests[1:] == digests[:1] * (len(_ENVIRONMENTS) - 1)
+
+
+def test_a_plans_bytes_are_the_same_everywhere(tmp_path: Path) -> None:
+    inputs = {"topic": "SQL and beekeeping 🐝", "skillLevel": "advanced", "weeklyHours": 3, "learningStyle": "video"}
+    dates = {"startDate": "2026-01-05T00:00:00+13:00", "deadlineDate": "2026-03-01T00:00:00Z"}
+    digests = [
+        _digests("plan_regeneration", inputs | dates, {}, tmp_path / str(number), env)
+        for number, env in enumerate(_ENVIRONMENTS)
+    ]
+    assert set(digests[0]) == {"plan.json", "plan.pdf"}
+    assert digests[1:] == digests[:1] * (len(_ENVIRONMENTS) - 1)
+
+
+def test_renditions_are_the_same_everywhere(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encoded(picture(300, 200), "jpeg"))
+    renditions = [
+        {"name": "r", "format": kind, "width": 111, "watermark": {"text": "regen"}} for kind in ("png", "jpeg", "webp")
+    ]
+    inputs = {"source": "a.jpg", "renditions": renditions}
+    digests = [
+        _digests("asset", inputs, {"a.jpg": tmp_path / "a.jpg"}, tmp_path / str(number), env)
+        for number, env in enumerate(_ENVIRONMENTS)
+    ]
+    assert len(digests[0]) == 3
     assert digests[1:] == digests[:1] * (len(_ENVIRONMENTS) - 1)

@@ -19,6 +19,7 @@ RUNNER = {
     "storeSecret": "store",
 }
 GOOD = {"timeLimitSeconds": 60}
+OPEN = {**GOOD, "egress": "open"}
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,31 @@ GOOD = {"timeLimitSeconds": 60}
         ({"runner": RUNNER, "classes": {"document": {"timeLimitSeconds": "60"}}}, "classes.document.timeLimitSeconds"),
         ({"runner": RUNNER, "classes": {"document": {**GOOD, "memory": "lots"}}}, "classes.document.memory"),
         ({"runner": RUNNER, "classes": {"document": {**GOOD, "egress": "all"}}}, "classes.document.egress"),
+        ({"runner": RUNNER, "classes": {"document": {**GOOD, "env": {"EXECUTOR_A": "1"}}}}, "classes.document: Value error"),
+        (
+            {"runner": RUNNER, "classes": {"document": {**GOOD, "secretEnv": {"EXECUTOR_A": {"name": "s", "key": "k"}}}}},
+            "classes.document: Value error, expected env and secretEnv only with egress: open",
+        ),
+        ({"runner": RUNNER, "classes": {"document": {**OPEN, "env": {"REGEN_SANDBOX": "x"}}}}, "classes.document.env"),
+        ({"runner": RUNNER, "classes": {"document": {**OPEN, "env": {"LD_PRELOAD": "x"}}}}, "classes.document.env"),
+        ({"runner": RUNNER, "classes": {"document": {**OPEN, "env": {"EXECUTOR_A": 1}}}}, "classes.document.env.EXECUTOR_A"),
+        (
+            {"runner": RUNNER, "classes": {"document": {**OPEN, "env": {"EXECUTOR_A_PORT": "1"}}}},
+            "classes.document: Value error, expected variables that are not named like a Kubernetes service's",
+        ),
+        (
+            {"runner": RUNNER, "classes": {"document": {**OPEN, "secretEnv": {"EXECUTOR_A": {"name": "s"}}}}},
+            "classes.document.secretEnv.EXECUTOR_A.key",
+        ),
+        (
+            {
+                "runner": RUNNER,
+                "classes": {
+                    "document": {**OPEN, "env": {"EXECUTOR_A": "1"}, "secretEnv": {"EXECUTOR_A": {"name": "s", "key": "k"}}}
+                },
+            },
+            "classes.document: Value error, expected EXECUTOR_A in one of env and secretEnv",
+        ),
         ({"runner": RUNNER, "classes": {"Document": GOOD}}, "classes.Document"),
         ({"runner": RUNNER, "classes": {"document_": GOOD}}, "classes.document_"),
         ({"runner": RUNNER, "classes": {}}, "classes"),

@@ -204,6 +204,22 @@ def test_the_executor_sees_no_secret() -> None:
     assert "trust" not in {entry["name"] for entry in execute["volumeMounts"]}
 
 
+def test_a_class_with_egress_hands_its_variables_to_the_executor_alone_and_secrets_by_reference() -> None:
+    plain = build(egress="open")["spec"]["template"]["spec"]
+    spec = build(
+        egress="open",
+        env={"EXECUTOR_URL": "https://llm.example/v1"},
+        secretEnv={"EXECUTOR_KEY": {"name": "llm", "key": "token"}},
+    )["spec"]["template"]["spec"]
+    added = [entry for entry in spec["initContainers"][1]["env"] if entry not in plain["initContainers"][1]["env"]]
+    assert added == [
+        {"name": "EXECUTOR_URL", "value": "https://llm.example/v1"},
+        {"name": "EXECUTOR_KEY", "valueFrom": {"secretKeyRef": {"name": "llm", "key": "token"}}},
+    ]
+    assert spec["initContainers"][0] == plain["initContainers"][0]
+    assert spec["containers"] == plain["containers"]
+
+
 def test_the_same_order_gives_the_same_job() -> None:
     assert json.dumps(build()) == json.dumps(build())
 

@@ -67,6 +67,16 @@ def test_an_executor_may_give_no_other(others: object) -> None:
     assert "classification" in verdict.error.message
 
 
+@pytest.mark.parametrize(
+    ("classification", "said_so", "retryable"),
+    [("executor", True, True), ("executor", 1, False), ("executor", None, False), ("validation", True, False)],
+)
+def test_only_an_executors_fault_may_be_worth_another_try(classification: str, said_so: object, retryable: bool) -> None:  # noqa: FBT001 - a case
+    verdict = judge(Outcome(status=0, said=said({**BAD, "classification": classification, "retryable": said_so})), 10)
+    assert verdict.error is not None
+    assert (verdict.error.classification, verdict.error.retryable) == (classification, retryable)
+
+
 def test_only_known_details_of_bounded_size_are_kept() -> None:
     detail = {"field": "f" * 9999, "trace": "t" * 99_999, "limit": 4, "other": "x"}
     verdict = judge(Outcome(status=0, said=said({**BAD, "detail": detail})), 10)

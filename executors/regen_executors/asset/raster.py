@@ -1,0 +1,104 @@
+"""PNG, JPEG and WebP sources: read whole or refused, upright, in sRGB, without metadata.
+
+A file is opened only as the format that it is said to have, and its size is known and bounded before a pixel is decoded.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from io import BytesIO
+from typing import TYPE_CHECKING, Final
+
+from PIL import Image, ImageCms, ImageOps
+
+from regen_executors.asset.inputs import MAX_PIXELS
+from regen_executors.interface import InvalidInput
+
+if TYPE_CHECKING:
+    from regen_executors.asset.inputs import SourceFormat
+
+_PNG_END: Final = b"IEND\xaeB`\x82"
+_JPEG_END: Final = b"\xff\xd9"
+_RIFF: Final = 8
+
+
+def opened(content: bytes, kind: SourceFormat, field: str) -> Image.Image:
+    """The image as RGB, or as RGBA where it has transparency; of an animation, the first frame.
+
+    Raises:
+        InvalidInput: it is not of that kind, damaged, cut off, or has more than ``MAX_PIXELS`` pixels.
+    """
+    named = kind.upper()
+    try:
+        with warnings.catch_warnings():
+            # Pillow's own warning about size comes later than our limit; other warnings are about metadata, which goes.
+            warnings.simplefilter("ignore")
+            with Image.open(BytesIO(content), formats=(named,)) as image:
+                _bound(image.size, field)
+                if _is_cut_off(content, kind):
+                    raise InvalidInput(field, f"expected a whole {named} file, got one that is cut off")
+                image.load()
+                return _in_srgb(_upright(image))
+    except Image.DecompressionBombError as error:
+        raise InvalidInput(field, f"expected an image of {MAX_PIXELS} pixels at the most, got more") from error
+    except (OSError, SyntaxError, ValueError, EOFError, OverflowError, struct.error) as error:
+        raise InvalidInput(field, f"expected a source that is a whole {named} image: {error}"[:300]) from error
+
+
+def bound(size: tuple[int, int], field: str) -> None:
+    """Refuses a size of more than ``MAX_PIXELS`` pixels.
+
+    Raises:
+        InvalidInput: it has more.
+    """
+    _bound(size, field)
+
+
+def _bound(size: tuple[int, int], field: str) -> None:
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise InvalidInput(field, f"expected an image of {MAX_PIXELS} pixels at the most, got {width} by {height}")
+
+
+def _is_cut_off(content: bytes, kind: SourceFormat) -> bool:
+    """Whether the end is missing: decoders are content when they have all pixels, or believe so."""
+    if kind == "png":
+        return _PNG_END not in content
+    if kind == "jpeg":
+        return _JPEG_END not in content[2:]
+    return len(content) < _RIFF or len(content) < _RIFF + int(struct.unpack_from("<I", content, 4)[0])
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    return ImageOps.exif_transpose(image)
+
+
+def _in_srgb(image: Image.Image) -> Image.Image:
+    has_alpha = image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info
+    wanted = "RGBA" if has_alpha else "RGB"
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith("I"):
+        # Sixteen bits a sample: the upper eight.
+        image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    if isinstance(profile, bytes) and image.mode in {"RGB", "CMYK", "L"}:
+        image = _converted(image, profile)
+    return _bare(image.convert(wanted))
+
+
+def _converted(image: Image.Image, profile: bytes) -> Image.Image:
+    """The image in sRGB; as it is where its profile is none that can be used."""
+    try:
+        given = ImageCms.ImageCmsProfile(BytesIO(profile))
+        made = ImageCms.profileToProfile(image, given, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return image
+    return image if made is None else made
+
+
+def _bare(image: Image.Image) -> Image.Image:
+    """The pixels alone: a copy without EXIF, XMP, text, profile or palette."""
+    image.info.clear()
+    bare = Image.new(image.mode, image.size)
+    bare.paste(image)
+    return bare

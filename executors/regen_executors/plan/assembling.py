@@ -1,0 +1,172 @@
+"""A curriculum and the inputs to a whole plan: ids, totals, scope, weeks and dates.
+
+The rule for a deadline that leaves too little room, as documented: optional lessons go first, the last of them before the
+others; then lessons from the end of the plan. What remains therefore never needs what went.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from regen_executors.interface import InvalidInput
+from regen_executors.plan.model import SCHEMA_VERSION, Lesson, Module, Omitted, Plan, Scope, Session, Totals, Week
+from regen_executors.plan.schedule import DAYS, Weeks, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from regen_executors.plan.inputs import PlanInputs
+    from regen_executors.plan.model import Curriculum, DraftModule, Provider
+    from regen_executors.plan.schedule import Piece
+
+DEADLINE: Final = "inputs.deadlineDate"
+WHOLE: Final = "Every lesson of this plan fits."
+REDUCED: Final = (
+    "The deadline leaves no room for every lesson at this many hours a week. Optional lessons were left out first, then "
+    "lessons from the end of the plan, so that nothing that remains needs what was left out."
+)
+
+
+def assembled(inputs: PlanInputs, curriculum: Curriculum, provider: Provider) -> Plan:
+    """The plan.
+
+    Raises:
+        InvalidInput: the deadline leaves no room for a single lesson, or the plan leaves the calendar.
+        ValueError: the curriculum breaks a rule of ``model``.
+    """
+    whole = tuple(_module(draft) for draft in curriculum.modules)
+    kept, pieces = _fitting(inputs, [lesson for module in whole for lesson in module.lessons])
+    omitted = tuple(_omitted(whole, kept))
+    modules = tuple(_without(whole, kept))
+    weeks = tuple(_weeks(inputs, pieces))
+    minutes = sum(module.minutes for module in modules)
+    return Plan(
+        schema_version=SCHEMA_VERSION,
+        title=f"{inputs.topic[0].upper()}{inputs.topic[1:]}: a learning plan",
+        topic=inputs.topic,
+        skill_level=inputs.skill_level,
+        learning_style=inputs.learning_style,
+        weekly_hours=inputs.weekly_hours,
+        start_date=inputs.start_date,
+        deadline_date=inputs.deadline_date,
+        start_by=_start_by(inputs, len(weeks)),
+        notes=inputs.notes,
+        provider=provider,
+        assumed=curriculum.assumed,
+        totals=Totals(minutes=minutes, modules=len(modules), lessons=len(kept), weeks=len(weeks)),
+        scope=Scope(reduced=bool(omitted), explanation=REDUCED if omitted else WHOLE, omitted=omitted),
+        modules=modules,
+        schedule=weeks,
+    )
+
+
+def _module(draft: DraftModule) -> Module:
+    lessons = []
+    for number, lesson in enumerate(draft.lessons, start=1):
+        minutes = sum(step.minutes for step in lesson.steps)
+        lessons.append(
+            Lesson(
+                id=f"{draft.id}-{number}",
+                title=lesson.title,
+                objective=lesson.objective,
+                minutes=minutes,
+                steps=lesson.steps,
+                check=lesson.check,
+                optional=lesson.optional,
+            )
+        )
+    return Module(
+        id=draft.id,
+        title=draft.title,
+        goal=draft.goal,
+        prerequisites=draft.prerequisites,
+        minutes=sum(lesson.minutes for lesson in lessons),
+        lessons=tuple(lessons),
+        resources=draft.resources,
+    )
+
+
+def _fitting(inputs: PlanInputs, lessons: Sequence[Lesson]) -> tuple[frozenset[str], list[Piece]]:
+    """The ids of the lessons that the weeks hold, and their pieces: what remains when as few as possible went."""
+    weeks = _capacity(inputs)
+    going = [lesson.id for lesson in reversed(lessons) if lesson.optional]
+    going += [lesson.id for lesson in reversed(lessons) if not lesson.optional]
+    for gone in range(len(going)):
+        out = frozenset(going[:gone])
+        kept = [(lesson.id, lesson.minutes) for lesson in lessons if lesson.id not in out]
+        pieces = pack(kept, weeks)
+        if pieces is not None:
+            return frozenset(name for name, _ in kept), pieces
+    first = next((lesson for lesson in lessons if not lesson.optional), lessons[0])
+    raise InvalidInput(
+        DEADLINE,
+        f"expected a deadline that leaves room for at least the first lesson ({first.minutes} minutes, at "
+        f"{inputs.weekly_hours} hours a week), got one that does not; move it, or start earlier",
+    )
+
+
+def _capacity(inputs: PlanInputs) -> Weeks:
+    minutes = inputs.weekly_hours * 60
+    if inputs.start_date is None or inputs.deadline_date is None:
+        return Weeks(minutes)
+    if inputs.deadline_date < inputs.start_date:
+        raise InvalidInput(DEADLINE, "expected a time after startDate")
+    return Weeks.between(minutes, inputs.start_date.date(), inputs.deadline_date.date())
+
+
+def _omitted(modules: Sequence[Module], kept: frozenset[str]) -> Iterator[Omitted]:
+    for module in modules:
+        for lesson in module.lessons:
+            if lesson.id not in kept:
+                yield Omitted(module=module.title, title=lesson.title, minutes=lesson.minutes)
+
+
+def _without(modules: Sequence[Module], kept: frozenset[str]) -> Iterator[Module]:
+    """The modules with the lessons that are kept; a module without any is gone, as a prerequisite too."""
+    remaining = {module.id for module in modules if any(lesson.id in kept for lesson in module.lessons)}
+    for module in modules:
+        if module.id not in remaining:
+            continue
+        lessons = tuple(lesson for lesson in module.lessons if lesson.id in kept)
+        update = {
+            "lessons": lessons,
+            "minutes": sum(lesson.minutes for lesson in lessons),
+            "prerequisites": tuple(wanted for wanted in module.prerequisites if wanted in remaining),
+        }
+        yield module.model_copy(update=update)
+
+
+def _weeks(inputs: PlanInputs, pieces: Sequence[Piece]) -> Iterator[Week]:
+    first = inputs.start_date.date() if inputs.start_date is not None else None
+    last = inputs.deadline_date.date() if inputs.deadline_date is not None else None
+    for number, of_week in groupby(pieces, lambda piece: piece.week):
+        sessions = tuple(
+            Session(lesson=piece.lesson, part=piece.part, parts=piece.parts, minutes=piece.minutes) for piece in of_week
+        )
+        starts, ends = _days(first, last, number)
+        minutes = sum(session.minutes for session in sessions)
+        yield Week(number=number, starts_on=starts, ends_on=ends, minutes=minutes, sessions=sessions)
+
+
+def _days(first: date | None, last: date | None, number: int) -> tuple[date | None, date | None]:
+    """The first day of week ``number`` and its last one, which is no later than ``last``."""
+    if first is None:
+        return None, None
+    try:
+        starts = first + timedelta(days=DAYS * (number - 1))
+        ends = starts + timedelta(days=DAYS - 1)
+    except OverflowError as error:
+        raise InvalidInput("inputs.startDate", "expected a date whose plan ends before the year 10000") from error
+    return starts, ends if last is None else min(ends, last)
+
+
+def _start_by(inputs: PlanInputs, weeks: int) -> date | None:
+    if inputs.start_date is not None or inputs.deadline_date is None:
+        return None
+    try:
+        return inputs.deadline_date.date() - timedelta(days=DAYS * weeks - 1)
+    except OverflowError as error:
+        raise InvalidInput(DEADLINE, "expected a date whose plan begins after the year 0") from error
