@@ -24,6 +24,7 @@ _ANY_BYTES: Final = "application/octet-stream"
 
 @router.get(
     "/{jobId}/outputs/{name}",
+    name="download_output",
     summary="Download an output",
     response_class=StreamingResponse,
     responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY)
@@ -39,7 +40,7 @@ _ANY_BYTES: Final = "application/octet-stream"
         304: {"description": "As the If-None-Match says, the caller has it; an output never changes."},
     },
 )
-async def download_output(
+async def download(
     request: Request,
     caller: Caller,
     job_id: Annotated[JobId, Path(alias="jobId")],
