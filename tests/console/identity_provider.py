@@ -7,13 +7,15 @@ import hashlib
 import json
 import secrets
 import time
-from http.server import BaseHTTPRequestHandler
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 
 from tests.integration.api.identity import Provider
+
+if TYPE_CHECKING:
+    from http.server import BaseHTTPRequestHandler
 
 
 class LoginProvider(Provider):

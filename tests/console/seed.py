@@ -120,7 +120,8 @@ def seed(connection: psycopg.Connection[Any], folder: Path) -> Seeded:
     connection.execute("""INSERT INTO "User" (id, subject, tier) VALUES ('u1', 'ada', 'pro'), ('u2', 'root', 'free')""")
     connection.execute(
         """INSERT INTO "Plan" (id, "userId", topic, "skillLevel", "weeklyHours", "learningStyle", "startDate", notes)
-           VALUES ('plan-8d21', 'u2', 'Interview prep for data engineers', 'intermediate', 6, 'mixed', '2026-12-01', 'Evenings only.'),
+           VALUES ('plan-8d21', 'u2', 'Interview prep for data engineers', 'intermediate', 6, 'mixed', '2026-12-01',
+                   'Evenings only.'),
                   ('plan-90ab', 'u1', 'Watercolour', 'beginner', 3, 'video', NULL, NULL)"""
     )
     return ids

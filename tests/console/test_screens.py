@@ -39,7 +39,7 @@ PAGES = {
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 def test_pages_fit(
-    start: Start, open_window: Open, superuser: psycopg.Connection[Any], outputs: Path, size: str, scheme: str
+    start: Start, open_window: Open, superuser: psycopg.Connection[Any], outputs: Path, *, size: str, scheme: str
 ) -> None:
     seed(superuser, outputs)
     page = open_window(start(cap_total=1), viewport=SIZES[size], color_scheme=scheme)

@@ -8,12 +8,11 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import RedirectResponse
 
 from regen_api.console import forms
 from regen_api.console.forms import FORMS, Errors, Form
-from regen_api.console.jobs import job_path, may_trigger_again
-from regen_api.console.pages import HOME, Admin, Console, Page, posted
+from regen_api.console.jobs import in_order, job_path, may_trigger_again
+from regen_api.console.pages import HOME, Admin, Console, Page, posted, see_other
 from regen_api.console.session import Session
 from regen_api.jobs import creation
 from regen_api.jobs.routes import TYPE_PATTERN, JobId, JobRequest
@@ -70,7 +69,7 @@ async def review(request: Request, admin: Admin, job_id: Annotated[JobId, Path(a
     console: Console = request.app.state.console
     job = await _ended(request, admin, job_id)
     return console.render(
-        request, "again.html", job=job, instruction=forms.pretty(job.instruction), key=uuid.uuid4().hex, error=None
+        request, "again.html", job=job, instruction=forms.pretty(in_order(job.instruction)), key=uuid.uuid4().hex, error=None
     )
 
 
@@ -105,7 +104,7 @@ async def _made(request: Request, admin: Session, body: JobRequest, key: str) ->
         return {error.field: error.message for error in problem.errors}
     if made.is_new:
         parts.metrics.jobs.labels("job").inc()
-    return RedirectResponse(job_path(made.accepted.id), HTTPStatus.SEE_OTHER)
+    return see_other(job_path(made.accepted.id))
 
 
 async def _find(request: Request, job_id: str) -> Job:

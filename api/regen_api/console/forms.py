@@ -90,8 +90,8 @@ DOCUMENT: Final = Form(
         Field("language", "Language", hint="a tag such as en or de-AT", pattern=r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}"),
         Field("paper", "Paper", "choice", options=("a4", "letter"), default=("a4",)),
         Field("toc", "Table of contents", "flag"),
-        Field("tocTitle", "Its heading", least=1, most=100),
-        Field("tocDepth", "Its depth", "number", least=1, most=6),
+        Field("tocTitle", "Contents: heading", least=1, most=100),
+        Field("tocDepth", "Contents: depth", "number", least=1, most=6),
     ),
     _one_text,
 )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import RedirectResponse
 
 from regen_api.console.forms import FORMS, pretty
 from regen_api.console.overview import COUNT_MAX, HEIGHT, MINUTES, bars, overview
-from regen_api.console.pages import HOME, Admin, Console, Page, SignedIn
+from regen_api.console.pages import HOME, Admin, Console, Page, SignedIn, see_other
 from regen_api.console.previews import can_preview
 from regen_api.console.retries import ancestors
 from regen_api.console.session import Session
@@ -56,13 +54,13 @@ async def narrow(
 ) -> Response:
     """From the filter's form, which sends empty fields too, to the list's own address."""
     wanted = {name: value.strip() for name, value in (("status", status), ("type", type)) if value.strip()}
-    return RedirectResponse(f"{HOME}?{urlencode(wanted)}" if wanted else HOME, HTTPStatus.SEE_OTHER)
+    return see_other(f"{HOME}?{urlencode(wanted)}" if wanted else HOME)
 
 
 @router.get(f"{HOME}/open")
 async def open_job(_: SignedIn, id: Annotated[str, Query(max_length=200)] = "") -> Response:  # noqa: A002 - likewise
     """To the job of a typed id."""
-    return RedirectResponse(job_path(id.strip()) if id.strip() else HOME, HTTPStatus.SEE_OTHER)
+    return see_other(job_path(id.strip()) if id.strip() else HOME)
 
 
 async def _listed(request: Request, wanted: queries.Filter, cursor: str | None) -> Response:
@@ -120,7 +118,7 @@ async def show(request: Request, session: SignedIn, job_id: Annotated[JobId, Pat
         waits=None if queue is None else reason(job, queue, known_caps(parts.settings)),
         failure=failure(job.error),
         chain=chain,
-        instruction=pretty(job.instruction),
+        instruction=pretty(in_order(job.instruction)),
         digest=_digest(job.instruction),
         can_preview=can_preview,
         lines=kubectl_lines(job_id, parts.settings),
@@ -131,6 +129,14 @@ async def show(request: Request, session: SignedIn, job_id: Annotated[JobId, Pat
 def may_trigger_again(session: Session, status: JobStatus) -> bool:
     """Whether a job that repeats this one can be made by whoever looks at it."""
     return session.is_admin and status.is_terminal
+
+
+def in_order(instruction: Any) -> Any:
+    """An instruction with its keys as the contract lists them; the database keeps none."""
+    if not isinstance(instruction, dict):
+        return instruction
+    first = [name for name in ("type", "version", "inputs", "sources") if name in instruction]
+    return {name: instruction[name] for name in (*first, *(name for name in instruction if name not in first))}
 
 
 def job_path(job_id: str) -> str:

@@ -8,9 +8,8 @@ from typing import Final
 
 import jwt
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
 
-from regen_api.console.pages import HOME, LOGIN, Console, Page, SignedIn, posted
+from regen_api.console.pages import HOME, LOGIN, Console, Page, SignedIn, posted, see_other
 from regen_api.console.provider import CALLBACK, NOT_BEGUN_HERE, SignInFailed
 from regen_api.console.session import Attempt, Session
 from regen_api.principal import Principal
@@ -53,7 +52,7 @@ async def start(request: Request) -> Response:
         address = await console.provider.address(attempt, _callback(request))
     except SignInFailed as error:
         return _form(request, attempt, error.message, HTTPStatus.BAD_GATEWAY)
-    answer = RedirectResponse(address, HTTPStatus.SEE_OTHER)
+    answer = see_other(address)
     console.attempts.write(answer, attempt)
     return answer
 
@@ -79,7 +78,7 @@ async def logout(request: Request, session: SignedIn) -> Response:
     """Forgets who it was."""
     console: Console = request.app.state.console
     await posted(request, session.csrf)
-    answer = RedirectResponse(LOGIN, HTTPStatus.SEE_OTHER)
+    answer = see_other(LOGIN)
     console.sessions.clear(answer)
     return answer
 
@@ -105,7 +104,7 @@ def _signed_in(request: Request, principal: Principal, target: str, until: int |
     console: Console = request.app.state.console
     longest = int(time.time()) + request.app.state.parts.settings.console_session_seconds
     request.scope["regen.subject"] = principal.subject
-    answer = RedirectResponse(target, HTTPStatus.SEE_OTHER)
+    answer = see_other(target)
     console.attempts.clear(answer)
     console.sessions.write(answer, Session.begin(principal, longest if until is None else min(longest, until)))
     return answer

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, quote
 import structlog
 from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -62,7 +63,7 @@ class Console:
         body = "".join(page.blocks["live"](page.new_context(context))).encode()
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         if matches(request.headers.get("If-None-Match", ""), tag):
-            return Response(None, HTTPStatus.NOT_MODIFIED, _headers() | {"ETag": tag})
+            return Response(None, int(HTTPStatus.NOT_MODIFIED), _headers() | {"ETag": tag})
         return Response(body, int(status), _headers() | {"ETag": tag}, "text/html")
 
 
@@ -80,6 +81,7 @@ def make_templates(files: dict[str, assets.Asset]) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["clock"] = _clock
+    environment.filters["short"] = _short
     environment.filters["iso"] = _iso
     environment.filters["duration"] = timeline.duration
     environment.filters["size"] = timeline.size
@@ -90,6 +92,10 @@ def make_templates(files: dict[str, assets.Asset]) -> Environment:
 
 def _clock(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def _short(at: datetime) -> str:
+    return f"{at:%m-%d %H:%M}"
 
 
 def _iso(at: datetime) -> str:
@@ -125,17 +131,22 @@ class Page(APIRoute):
         return handler
 
 
+def see_other(address: str) -> Response:
+    """On to another page, by GET."""
+    return RedirectResponse(address, int(HTTPStatus.SEE_OTHER))
+
+
 def _to_login(request: Request) -> Response:
     if LIVE in request.headers:
-        return Response(None, HTTPStatus.UNAUTHORIZED, _headers())
+        return Response(None, int(HTTPStatus.UNAUTHORIZED), _headers())
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     target = f"?next={quote(wanted, safe='')}" if request.method == "GET" and wanted != HOME else ""
-    return Response(None, HTTPStatus.SEE_OTHER, _headers() | {"Location": LOGIN + target})
+    return Response(None, int(HTTPStatus.SEE_OTHER), _headers() | {"Location": LOGIN + target})
 
 
 def _error(request: Request, status: HTTPStatus, detail: str, headers: dict[str, str]) -> Response:
     if LIVE in request.headers:
-        return Response(None, status, _headers() | headers)
+        return Response(None, int(status), _headers() | headers)
     console: Console = request.app.state.console
     request_id = request.scope.get("regen.request_id", "")
     answer = console.render(request, "error.html", status=status, title=status.phrase, detail=detail, request_id=request_id)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
+import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime
-from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import RedirectResponse
 from sqlalchemy import Select, Text, cast, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from regen_api.console.jobs import job_path
-from regen_api.console.pages import HOME, Admin, Console, Page, SignedIn, posted
+from regen_api.console.pages import HOME, Admin, Console, Page, SignedIn, posted, see_other
 from regen_api.jobs.routes import ID_PATTERN
 from regen_api.plans.state import Generation, PlanStatus, derive
 from regen_api.problems import not_found
@@ -104,7 +102,7 @@ async def show(request: Request, session: SignedIn, plan_id: PlanId) -> Response
         state=state,
         history=history,
         may_regenerate=found.subject == session.subject,
-        key=uuid.uuid4().hex,
+        key=_key(plan_id, state.latest),
     )
 
 
@@ -115,7 +113,12 @@ async def regenerate(request: Request, session: SignedIn, plan_id: PlanId) -> Re
     key = given.get("key", [""])[0][:64]
     row_key = f"console:{key}" if key.isalnum() and key.isascii() else None
     made = await request.app.state.parts.plans.regenerate(plan_id, session.subject, {}, row_key)
-    return RedirectResponse(job_path(made.generation_id), HTTPStatus.SEE_OTHER)
+    return see_other(job_path(made.generation_id))
+
+
+def _key(plan_id: str, latest: str | None) -> str:
+    """Of the button as it stands now: pressed twice it makes one job, and it is another once there is a newer job."""
+    return hashlib.sha256(f"{plan_id}/{latest}".encode()).hexdigest()[:32]
 
 
 async def _page(connection: AsyncConnection, after: str | None) -> list[Line]:
