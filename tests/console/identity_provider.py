@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class LoginProvider(Provider):
     """Adds the authorization and the token endpoint (RFC 6749, RFC 7636).
 
-    ``claims`` go into the ID token and the access token; ``spoil`` changes what the token endpoint answers.
+    ``subject`` signs in. ``id_claims``, ``access_claims`` and ``callback`` change what is in the two tokens and in the
+    answer to the browser; ``asked`` is what browsers brought.
     """
 
     client_id = "regen console"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +47,7 @@ def test_pages_fit(
     PICTURES.mkdir(parents=True, exist_ok=True)
     for name, path in PAGES.items():
         page.goto(path)
-        page.wait_for_function(
-            "[...document.querySelectorAll('[data-since]')].every(e => /[0-9] (s|min|h|d)/.test(e.textContent))"
-        )
+        times = page.locator("[data-since]").all_inner_texts()
+        assert all(re.search(r"\d (s|min|h|d)", text) for text in times), f"{name}: times do not count: {times}"
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0, name
         page.screenshot(path=PICTURES / f"{name}-{size}-{scheme}.png", full_page=True)

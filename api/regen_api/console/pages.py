@@ -21,6 +21,7 @@ from regen_api.console import assets, timeline
 from regen_api.console.provider import Provider, SignInFailed
 from regen_api.console.session import Attempt, Cookie, Session, is_same
 from regen_api.jobs.routes import matches
+from regen_api.objects.download import OutputDamaged
 from regen_api.problems import Problem, forbidden, invalid
 from regen_core.errors import DatabaseUnavailable, StoreUnavailable
 
@@ -118,17 +119,30 @@ class Page(APIRoute):
                 return await original(request)
             except SignInNeeded:
                 return _to_login(request)
-            except Problem as problem:
-                return _error(request, problem.status, problem.detail, problem.headers)
-            except SignInFailed as error:
-                return _error(request, HTTPStatus.BAD_REQUEST, error.message, {})
-            except RequestValidationError:
-                return _error(request, HTTPStatus.BAD_REQUEST, "this address or form is not as expected", {})
-            except (DatabaseUnavailable, StoreUnavailable) as error:
-                log.warning("a part does not answer", error=str(error))
-                return _error(request, HTTPStatus.SERVICE_UNAVAILABLE, "a part that this page needs does not answer", {})
+            except _TOLD as error:
+                return _error(request, *_told(error))
 
         return handler
+
+
+_TOLD: Final = (Problem, SignInFailed, OutputDamaged, RequestValidationError, DatabaseUnavailable, StoreUnavailable)
+
+
+def _told(error: Exception) -> tuple[HTTPStatus, str, dict[str, str]]:
+    """Status, words and headers of the page that answers ``error``, one of ``_TOLD``."""
+    status, detail, headers = HTTPStatus.SERVICE_UNAVAILABLE, "a part that this page needs does not answer", {}
+    match error:
+        case Problem():
+            status, detail, headers = error.status, error.detail, error.headers
+        case SignInFailed():
+            status, detail = HTTPStatus.BAD_REQUEST, error.message
+        case OutputDamaged():
+            status, detail = HTTPStatus.BAD_GATEWAY, "the store has other bytes than were published"
+        case RequestValidationError():
+            status, detail = HTTPStatus.BAD_REQUEST, "this address or form is not as expected"
+        case _:
+            log.warning("a part does not answer", error=str(error))
+    return status, detail, headers
 
 
 def see_other(address: str) -> Response:
