@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from regen_api import openapi, operational, problems
+from regen_api.console import app as console
 from regen_api.envelope import HEADER, Envelope
 from regen_api.jobs import outputs
 from regen_api.jobs import routes as jobs
@@ -31,6 +32,8 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             yield
         finally:
+            if served is not None and served.provider is not None:
+                await served.provider.close()
             await parts.close()
 
     app = FastAPI(
@@ -48,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for router in (plans.router, jobs.router, outputs.router, operational.router):
         app.include_router(router)
+    served = console.install(app, parts)
     openapi.install(app)
     return app
 

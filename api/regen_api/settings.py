@@ -6,8 +6,9 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import SettingsConfigDict, SettingsError
 
+from regen_api.console.settings import ConsoleSettings, contradiction
 from regen_core.errors import SettingsInvalid
 
 PREFIX = "REGEN_"
@@ -18,7 +19,7 @@ Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256
 """Signatures by a public key only: whoever can verify must not be able to sign."""
 
 
-class Settings(BaseSettings):
+class Settings(ConsoleSettings):
     """Every setting with its unit. Wrong ones stop the program at its start."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
@@ -89,6 +90,12 @@ class Settings(BaseSettings):
                 if value is not None and urlsplit(value).scheme != "https":
                     msg = f"REGEN_OIDC_{name}: expected an https URL while REGEN_ENV is production"
                     raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _the_console_fits(self) -> Self:
+        if reason := contradiction(self):
+            raise ValueError(reason)
         return self
 
     @property

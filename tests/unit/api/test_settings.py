@@ -46,6 +46,11 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("REGEN_CORS_ORIGINS", '["https://app.example/path"]'),
         ("REGEN_HTTP_PORT", "70000"),
         ("REGEN_LOG_LEVEL", "loud"),
+        ("REGEN_CONSOLE_SECRET", "hush"),
+        ("REGEN_CONSOLE_URL", "https://regen.example/admin"),
+        ("REGEN_CONSOLE_SCOPES", '["profile"]'),
+        ("REGEN_CONSOLE_SESSION_SECONDS", "1"),
+        ("REGEN_RUNNER_NAMESPACE", "Runs"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -70,6 +75,16 @@ def test_the_discovery_document_follows_from_the_issuer(monkeypatch: pytest.Monk
     assert load_settings().discovery_url == "https://internal.example/metadata"
 
 
+@pytest.mark.parametrize("url", [None, "http://regen.example"])
+def test_a_console_in_production_needs_its_public_https_address(monkeypatch: pytest.MonkeyPatch, url: str | None) -> None:
+    monkeypatch.setenv("REGEN_CONSOLE_SECRET", "hush " * 10)
+    if url is not None:
+        monkeypatch.setenv("REGEN_CONSOLE_URL", url)
+    with pytest.raises(SettingsInvalid, match=r"^REGEN_CONSOLE_URL: expected ") as caught:
+        load_settings()
+    assert "hush" not in caught.value.message
+
+
 def test_documentation_tells_every_setting_with_its_default() -> None:
     page = (Path(__file__).parents[3] / "docs" / "configuration-api.md").read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| `REGEN_")]
@@ -79,6 +94,7 @@ def test_documentation_tells_every_setting_with_its_default() -> None:
         "REGEN_PRIORITY_TOPICS": '`["interview prep"]`',
         "REGEN_OIDC_ALGORITHMS": '`["RS256", "ES256"]`',
         "REGEN_CORS_ORIGINS": "`[]`",
+        "REGEN_CONSOLE_SCOPES": '`["openid"]`',
     }
     expected = {}
     for name, field in Settings.model_fields.items():

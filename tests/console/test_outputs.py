@@ -1,0 +1,109 @@
+"""Is an output shown only as what cannot harm whoever looks, and only when its bytes are those that were published?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.console.conftest import signed_in
+from tests.console.seed import CSV, Seeded, add, png, seed, store
+from tests.integration.database.jobs import claim, complete
+from tests.integration.database.jobs import start as take_fence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import httpx
+    import psycopg
+
+    from tests.console.conftest import Open, Start
+
+IDS = Seeded()
+HOSTILE = b"<script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
+
+
+@pytest.fixture
+def client(start: Start) -> Iterator[httpx.Client]:
+    with signed_in(start()) as client:
+        yield client
+
+
+def publish(superuser: psycopg.Connection[Any], outputs: Path, name: str, content: bytes, media_type: str) -> str:
+    """A COMPLETED job with one output; its page's path to it."""
+    add(superuser, "one", {"title": "<b>bold</b>"})
+    claim(superuser)
+    take_fence(superuser, "one")
+    complete(superuser, "one", outputs=[store(outputs, "one", name, content, media_type)])
+    return f"/admin/jobs/one/outputs/{name}"
+
+
+def test_every_kind_is_shown_as_itself(client: httpx.Client, superuser: psycopg.Connection[Any], outputs: Path) -> None:
+    seed(superuser, outputs)
+    base = f"/admin/jobs/{IDS.completed}/outputs"
+    table = client.get(f"{base}/cities.csv/preview").text
+    assert '<th scope="col">country</th>' in table
+    assert '<td class="cut">Bergen</td>' in table
+    assert "\n  &#34;topic&#34;: &#34;Interview prep&#34;" in client.get(f"{base}/plan.json/preview").text
+    assert "The **third** edition" in client.get(f"{base}/notes.md/preview").text
+    assert f'<img src="{base}/cover.png"' in client.get(f"{base}/cover.png/preview").text
+    assert client.get(f"{base}/print.pdf/preview").status_code == 404
+    assert client.get(f"{base}/print.pdf").content.startswith(b"%PDF")
+
+
+def test_a_download_is_the_bytes_as_an_attachment(
+    client: httpx.Client, superuser: psycopg.Connection[Any], outputs: Path
+) -> None:
+    seed(superuser, outputs)
+    answer = client.get(f"/admin/jobs/{IDS.completed}/outputs/cities.csv")
+    assert answer.content == CSV.encode()
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="cities.csv"'
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [("a.html", "text/html"), ("a.csv", "text/csv"), ("a.json", "application/json"), ("a.svg", "image/svg+xml")],
+)
+def test_a_hostile_output_does_nothing(
+    start: Start, open_window: Open, superuser: psycopg.Connection[Any], outputs: Path, *, name: str, media_type: str
+) -> None:
+    path = publish(superuser, outputs, name, HOSTILE, media_type)
+    page = open_window(start())
+    page.goto(f"{path}/preview")
+    page.get_by_role("heading", name=name).wait_for()
+    assert page.title() == f"{name} · regen"
+    assert page.locator("main script, main img[onerror]").count() == 0
+
+
+def test_a_picture_is_seen(start: Start, open_window: Open, superuser: psycopg.Connection[Any], outputs: Path) -> None:
+    path = publish(superuser, outputs, "a.png", png(30, 20), "image/png")
+    page = open_window(start())
+    page.goto(f"{path}/preview")
+    size = page.get_by_role("img", name="The output a.png").evaluate("e => [e.naturalWidth, e.naturalHeight]")
+    assert size == [30, 20]
+
+
+def test_what_was_swapped_in_the_store_is_not_shown(
+    client: httpx.Client, superuser: psycopg.Connection[Any], outputs: Path
+) -> None:
+    path = publish(superuser, outputs, "a.md", b"right", "text/markdown")
+    outputs.joinpath("document/one/a.md").write_bytes(b"wrong")
+    answer = client.get(f"{path}/preview")
+    assert answer.status_code == 502
+    assert "wrong" not in answer.text.replace("went wrong", "")
+
+
+def test_an_instruction_is_text(client: httpx.Client, superuser: psycopg.Connection[Any], outputs: Path) -> None:
+    publish(superuser, outputs, "a.md", b"right", "text/markdown")
+    page = client.get("/admin/jobs/one").text
+    assert "&lt;b&gt;bold&lt;/b&gt;" in page
+    assert "<b>bold" not in page
+
+
+def test_kubectl_lines_name_the_job(client: httpx.Client, superuser: psycopg.Connection[Any], outputs: Path) -> None:
+    publish(superuser, outputs, "a.md", b"right", "text/markdown")
+    page = client.get("/admin/jobs/one").text
+    assert '<span class="nowrap">regeneration.dev/job-id=one</span>' in page
+    assert '<span class="nowrap">job/regen-one</span>' in page
