@@ -134,6 +134,7 @@ def schema() -> Json:
         "admission": _closed(
             enabled=BOOLEAN,
             jobController=STRING,
+            previousImages=LIST,
             actions={"type": "array", "minItems": 1, "uniqueItems": True, "items": {"enum": ["Deny", "Warn", "Audit"]}},
         ),
         "classes": {

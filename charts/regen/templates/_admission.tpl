@@ -102,7 +102,8 @@ is refused at once, and of the pod itself. List of root, path of the object that
     && size(container.?args.orValue([])) == 0 && !has(container.workingDir))
 - message: "expected the image of the type's executor class (chart values: classes, runner.image)"
   expression: >-
-    variables.containers.all(container, container.image == variables.images[?variables.type].orValue(''))
+    variables.containers.all(container, container.image in
+    [variables.images[?variables.type].orValue('')] + {{ toJson (index . 0).Values.admission.previousImages }})
 - message: "expected no port, hook, probe, restart policy, device or terminal"
   expression: >-
     variables.containers.all(container, size(container.?ports.orValue([])) == 0 && !has(container.lifecycle)

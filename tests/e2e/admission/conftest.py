@@ -35,7 +35,9 @@ ENFORCED_SECONDS = 30
 LOOSE_GROUP = "loose.regeneration.dev"
 """The group of a definition with no rule of its own, so that the policy on custom resources is seen to speak."""
 LOOSE_PATH = f"/apis/{LOOSE_GROUP}/v1alpha1/namespaces"
+PREVIOUS_IMAGE = "runner-of-the-release-before:1"
 VALUES: dict[str, Any] = {
+    "admission": {"previousImages": [PREVIOUS_IMAGE]},
     "classes": {
         "document": {"nodeSelector": {"regeneration.dev/test": "no-such-node"}},
         "export": {"egress": "open", "subprocesses": True, "image": "runner-for-export:1", "cpuLimit": "2"},

@@ -9,6 +9,7 @@ import pytest
 
 from regen_devcluster.kube import path_of
 from regen_operator.manifests import JobOrder, build_job
+from tests.e2e.admission.conftest import PREVIOUS_IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,16 @@ async def try_pod(given: Guarded, body: Json) -> tuple[int, str]:
 async def test_what_the_operator_builds_is_admitted(guarded: Guarded, kind: str) -> None:
     assert await try_job(guarded, job(guarded, kind)) == (201, "")
     assert await try_pod(guarded, pod(job(guarded, kind))) == (201, "")
+
+
+async def test_an_upgrade_admits_the_images_of_the_release_before(guarded: Guarded) -> None:
+    """A Job that was launched just before must still get its pod."""
+    body = job(guarded)
+    spec = body["spec"]["template"]["spec"]
+    for one in [*spec["initContainers"], *spec["containers"]]:
+        one["image"] = PREVIOUS_IMAGE
+    assert await try_job(guarded, body) == (201, "")
+    assert await try_pod(guarded, pod(body)) == (201, "")
 
 
 def container(name: str) -> Callable[[Json], Json]:

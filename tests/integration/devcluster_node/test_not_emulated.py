@@ -13,6 +13,12 @@ from tests.integration.devcluster_node.conftest import Cluster, condition_types,
     ("pod", "container", "named"),
     [
         ({"hostNetwork": True}, {}, "spec.hostNetwork"),
+        ({"hostUsers": False}, {}, "spec.hostUsers"),
+        (
+            {"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]},
+            {},
+            "spec.topologySpreadConstraints",
+        ),
         ({"restartPolicy": "OnFailure"}, {}, "spec.restartPolicy"),
         ({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}, {}, "spec.volumes[v].hostPath"),
         (
