@@ -69,9 +69,10 @@ class Installation(Stack):
 
     def values(self) -> dict[str, Any]:
         """What this installation says to the chart."""
-        # A test node has few cores, and pods that wait for one would run into the short pending deadline.
+        # A test node has few cores: pods that wait for one run into the short pending deadline, sleepers into their limit.
         classes = {
-            name: {**keys, "cpu": "50m"} for name, keys in self.config.classes_file(self.store.output_url)["classes"].items()
+            name: {**keys, "cpu": "50m", "timeLimitSeconds": 60}
+            for name, keys in self.config.classes_file(self.store.output_url)["classes"].items()
         }
         settings = self.config.settings_of_operators()
         store = self.store.runner_environment["AWS_ENDPOINT_URL_S3"]
