@@ -105,8 +105,8 @@ def schema() -> Json:
     An unknown key is an error everywhere.
     """
     runner = Runner.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
-    executor_class = ExecutorClass.model_json_schema(by_alias=True)
-    definitions = {**runner.pop("$defs"), "ExecutorClass": executor_class}
+    executor_class = ExecutorClass.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
+    definitions = {**runner.pop("$defs"), **executor_class.pop("$defs"), "ExecutorClass": executor_class}
     quantities = {"type": "object", "additionalProperties": {"type": ["string", "integer"]}}
     runner["properties"] |= {
         "namespace": NAMESPACE,

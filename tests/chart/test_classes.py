@@ -40,8 +40,10 @@ def test_every_key_of_a_class_reaches_the_operator() -> None:
         "priorityClassName": "urgent",
         "nodeSelector": {"pool": "runs"},
         "tolerations": [{"key": "dedicated", "operator": "Exists", "tolerationSeconds": 5}],
+        "env": {"EXECUTOR_MODEL": "small"},
+        "secretEnv": {"EXECUTOR_KEY": {"name": "provider", "key": "token"}},
     }
     assert set(given) == {field.alias for field in ExecutorClass.model_fields.values()}
     read = classes_of(objects({"classes": {"special": given}}))
     assert read.by_type["special"].model_dump(by_alias=True) == given
-    assert read.types == ["document", "export", "special"]
+    assert read.types == ["asset", "document", "export", "plan_regeneration", "special"]

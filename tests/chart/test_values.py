@@ -37,7 +37,15 @@ OTHER: dict[str, Any] = {
     "network.openEgress.except": ["10.0.0.0/8"],
     "admission.actions": ["Warn", "Audit"],
     "classes": {"document": {"timeLimitSeconds": 7}},
+    "api.imagePullPolicy": "Always",
+    "api.env": {"REGEN_ROLE_CLAIM": "groups"},
+    "api.oidc": {"issuer": "https://id.example", "audience": "other"},
+    "api.resources": {"requests": {"cpu": "1"}},
+    "api.networkPolicy.from": [{"podSelector": {}}],
+    "api.networkPolicy.egress": [{"ports": [{"port": 5433}]}],
+    "api.networkPolicy.egressPorts": [5433],
 }
+API: dict[str, Any] = {"enabled": True, "oidc": {"issuer": "https://id.example", "audience": "regen"}}
 BY_NAME: dict[str, Any] = {
     "cidrs": ["10.77.0.0/16"],
     "ports": [7777],
@@ -47,6 +55,10 @@ CONTEXT: dict[str, dict[str, Any]] = {
     "network.openEgress.cidrs": {"classes": {"fetch": {"timeLimitSeconds": 1, "egress": "open"}}},
     "network.openEgress.except": {"classes": {"fetch": {"timeLimitSeconds": 1, "egress": "open"}}},
     "network.sources.ports": {"network": {"sources": {"cidrs": ["10.9.0.0/16"]}}},
+    "api.enabled": {"api": {"oidc": API["oidc"]}},
+    "api.ingress.enabled": {"api": {**API, "ingress": {"host": "regen.example"}}},
+    "api.ingress": {"api": {**API, "ingress": {"enabled": True, "host": "regen.example"}}},
+    "api": {"api": API},
 }
 """What else must be set for a value, or for all below it, to matter."""
 
