@@ -11,7 +11,14 @@ from regen_operator.manifests import JobOrder, build_job
 from tests.chart.rendering import classes_of, find, objects
 
 Json = dict[str, Any]
-VALUES: Json = {"classes": {"special": {"timeLimitSeconds": 9, "image": "mine:1", "egress": "open"}}}
+SPECIAL: Json = {
+    "timeLimitSeconds": 9,
+    "image": "mine:1",
+    "egress": "open",
+    "env": {"EXECUTOR_MODEL": "small"},
+    "secretEnv": {"EXECUTOR_KEY": {"name": "provider", "key": "token"}},
+}
+VALUES: Json = {"classes": {"special": SPECIAL}}
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +60,19 @@ def test_the_variables_are_those_of_the_manifests(found: list[Json], name: str) 
 
 @pytest.mark.parametrize("name", ["jobs", "pods"])
 def test_the_images_are_those_of_the_classes(found: list[Json], name: str) -> None:
-    built = {kind: {one["image"] for one in containers(found, kind)} for kind in ("document", "export", "special")}
+    kinds = classes_of(found).types
+    built = {kind: {one["image"] for one in containers(found, kind)} for kind in kinds}
     assert {kind: {image} for kind, image in variable(found, name, "images").items()} == built
+
+
+@pytest.mark.parametrize("name", ["jobs", "pods"])
+def test_what_executors_are_given_besides_is_what_their_classes_give(found: list[Json], name: str) -> None:
+    fixed = variable(found, name, "environment")["execute"]
+    [execute] = [one for one in containers(found, "special") if one["name"] == "execute"]
+    given = [entry for entry in execute["env"] if entry["name"] not in fixed]
+    references = [entry["valueFrom"]["secretKeyRef"] for entry in given if "valueFrom" in entry]
+    assert [reference["name"] for reference in references] == ["provider"]
+    assert variable(found, name, "grants") == {"special": ["EXECUTOR_MODEL", "EXECUTOR_KEY:provider:token"]}
 
 
 def test_every_policy_denies_in_the_runner_namespace(found: list[Json]) -> None:

@@ -29,10 +29,14 @@ is refused at once, and of the pod itself. List of root, path of the object that
 {{- define "regen.podVariables" -}}
 {{- $root := index . 0 -}}{{- $pod := index . 1 -}}
 {{- $runner := $root.Values.runner -}}
-{{- $images := dict -}}
+{{- $images := dict -}}{{- $grants := dict -}}
 {{- range $type, $class := $root.Values.classes -}}
 {{- $image := $class.image | default $runner.image -}}
 {{- $_ := set $images $type (include "regen.image" (list $root (printf "classes.%s.image" $type) $image)) -}}
+{{- $own := list -}}
+{{- range $name, $value := $class.env }}{{ $own = append $own $name }}{{ end -}}
+{{- range $name, $source := $class.secretEnv }}{{ $own = append $own (printf "%s:%s:%s" $name $source.name $source.key) }}{{ end -}}
+{{- if $own }}{{ $_ := set $grants $type $own }}{{ end -}}
 {{- end -}}
 - name: spec
   expression: {{ $pod }}.spec
@@ -42,6 +46,9 @@ is refused at once, and of the pod itself. List of root, path of the object that
   expression: variables.labels[?'regeneration.dev/type'].orValue('')
 - name: images
   expression: {{ printf "%s" (toJson $images) | quote }}
+# what a class with egress gives its executor besides: the names of variables, and name:secret:key of those by reference
+- name: grants
+  expression: {{ printf "%s" (toJson $grants) | quote }}
 - name: init
   expression: "has(variables.spec.initContainers) ? variables.spec.initContainers : []"
 - name: containers
@@ -130,20 +137,23 @@ is refused at once, and of the pod itself. List of root, path of the object that
 - message: "expected only the variables that the operator sets"
   expression: >-
     variables.containers.all(container, container.name in variables.environment
-    && container.?env.orValue([]).all(entry, entry.name in variables.environment[container.name]))
-- message: "expected execute to be given no secret, and no other reference"
+    && container.?env.orValue([]).all(entry, entry.name in variables.environment[container.name]
+    || (container.name == 'execute' && (has(entry.valueFrom) || entry.name in variables.grants[?variables.type].orValue([])))))
+- message: "expected execute to be given no secret but those of its class (chart values: classes.*.secretEnv), and no other reference"
   expression: >-
     variables.containers.all(container, container.name != 'execute' || (size(container.?envFrom.orValue([])) == 0
-    && container.?env.orValue([]).all(entry, !has(entry.valueFrom))))
+    && container.?env.orValue([]).all(entry, !has(entry.valueFrom) || (has(entry.valueFrom.secretKeyRef)
+    && (entry.name + ':' + entry.valueFrom.secretKeyRef.?name.orValue('') + ':' + entry.valueFrom.secretKeyRef.key)
+    in variables.grants[?variables.type].orValue([])))))
 - message: "expected prepare and publish to be given the two secrets of the chart's values by reference and no other"
   expression: >-
-    variables.containers.all(container, container.?envFrom.orValue([]).all(source, has(source.secretRef)
+    variables.containers.all(container, container.name == 'execute' || (container.?envFrom.orValue([]).all(source, has(source.secretRef)
     && !has(source.configMapRef) && source.secretRef.name == {{ $runner.storeSecret | squote }})
     && container.?env.orValue([]).all(entry, !has(entry.valueFrom) || (!has(entry.valueFrom.configMapKeyRef)
     && !has(entry.valueFrom.resourceFieldRef) && !has(entry.valueFrom.fileKeyRef)
     && (!has(entry.valueFrom.secretKeyRef) || (entry.name == 'REGEN_DATABASE_URL'
     && entry.valueFrom.secretKeyRef.name == {{ $runner.databaseSecret.name | squote }}
-    && entry.valueFrom.secretKeyRef.key == {{ $runner.databaseSecret.key | squote }})))))
+    && entry.valueFrom.secretKeyRef.key == {{ $runner.databaseSecret.key | squote }}))))))
 - message: "expected outputs to go to the chart's runner.outputUrl"
   expression: >-
     variables.containers.all(container, container.?env.orValue([]).all(entry, entry.name != 'REGEN_OUTPUT_URL'
