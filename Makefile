@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+EXAMPLES ?= 1000
 UV_LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format dev bench cluster-test images lock clean
+.PHONY: help demo test lint format dev bench api-fuzz cluster-test images lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -41,6 +42,9 @@ format: $(STAMP) ## format and mend what can be mended
 
 bench: $(STAMP) ## benchmarks, each a table of ratios
 	$(BIN)/python -m bench
+
+api-fuzz: $(STAMP) ## schemathesis over the OpenAPI document, EXAMPLES (1000) cases for each operation
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/integration/api/test_openapi.py -s $(ARGS)
 
 cluster-test: $(STAMP) ## the end-to-end suite against the cluster that KUBECONFIG names
 	@test -n "$(KUBECONFIG)" || { echo "cluster-test: set KUBECONFIG to a test cluster's kubeconfig"; exit 2; }

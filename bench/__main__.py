@@ -8,9 +8,9 @@ import os
 import platform
 from pathlib import Path
 
-from bench import database_path
+from bench import api, database_path
 
-BENCHMARKS = {"database-path": database_path.run}
+BENCHMARKS = {"database-path": database_path.run, "api": api.run}
 
 
 def main() -> None:

@@ -41,6 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=openapi.VERSION,
         description=openapi.DESCRIPTION,
         lifespan=lifespan,
+        generate_unique_id_function=openapi.operation_id,
         docs_url=None,  # both load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,

@@ -183,7 +183,13 @@ async def _http(request: Request, error: Exception) -> Response:
         HTTPStatus.METHOD_NOT_ALLOWED: "this path does not know the method",
         HTTPStatus.BAD_REQUEST: "body: expected JSON",
     }.get(status, status.phrase)
-    return answer(request, Problem(status, slug, detail, headers=error.headers))
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        # Each route knows only its own method; the document knows all of the path's.
+        path = getattr(request.scope.get("route"), "path", "")
+        methods = request.app.openapi()["paths"].get(path, {})
+        headers["Allow"] = ", ".join(sorted(methods)).upper() or headers.get("Allow", "")
+    return answer(request, Problem(status, slug, detail, headers=headers))
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

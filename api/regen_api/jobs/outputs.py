@@ -24,6 +24,7 @@ _ANY_BYTES: Final = "application/octet-stream"
 
 @router.get(
     "/{jobId}/outputs/{name}",
+    name="download_output",
     summary="Download an output",
     response_class=StreamingResponse,
     responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy import bindparam, select, true, tuple_
 
 from regen_api.cursor import Cursor
 from regen_api.jobs.views import Event, Job, JobPage, JobSummary, Output, Run
 from regen_core.database.tables import audit_event, job, job_status, output, plan, plan_generation, run, user
+from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
-
-    from regen_core.states import JobStatus
 
 _SUMMARY = (
     job.c.id,
@@ -41,6 +41,14 @@ class Filter:
 
 async def page(connection: AsyncConnection, wanted: Filter, cursor: Cursor | None, limit: int) -> JobPage:
     """Up to ``limit`` jobs after ``cursor``, newest first."""
+    rows = (await connection.execute(page_statement(wanted, cursor, limit))).mappings().all()
+    items = [JobSummary(**row) for row in rows[:limit]]
+    more = len(rows) > limit
+    return JobPage(items=items, next_cursor=Cursor(items[-1].created_at, items[-1].id).encode() if more else None)
+
+
+def page_statement(wanted: Filter, cursor: Cursor | None, limit: int) -> Select[Any]:
+    """One row more than ``limit``, which tells that there is a next page."""
     statement = select(*_SUMMARY).order_by(job.c.createdAt.desc(), job.c.id.desc()).limit(limit + 1)
     if wanted.status is not None:
         # A literal, so that every plan may use the partial indexes.
@@ -50,14 +58,11 @@ async def page(connection: AsyncConnection, wanted: Filter, cursor: Cursor | Non
         statement = statement.where(job.c.type == wanted.type)
     if cursor is not None:
         statement = statement.where(tuple_(job.c.createdAt, job.c.id) < tuple_(cursor.created_at, cursor.id))
-    rows = (await connection.execute(statement)).mappings().all()
-    items = [JobSummary(**row) for row in rows[:limit]]
-    more = len(rows) > limit
-    return JobPage(items=items, next_cursor=Cursor(items[-1].created_at, items[-1].id).encode() if more else None)
+    return statement
 
 
-async def find(connection: AsyncConnection, job_id: str) -> Job | None:
-    """One job with its run and outputs."""
+async def find(connection: AsyncConnection, job_id: str, subject: str | None = None) -> Job | None:
+    """One job with its run and outputs, if ``subject`` may see it; None sees every job."""
     statement = (
         select(
             *_SUMMARY,
@@ -69,7 +74,7 @@ async def find(connection: AsyncConnection, job_id: str) -> Job | None:
             run.c.startedAt.label("started_at"),
         )
         .select_from(job.outerjoin(run, run.c.jobId == job.c.id))
-        .where(job.c.id == job_id)
+        .where(job.c.id == job_id, _visible(job_id, subject))
     )
     row = (await connection.execute(statement)).mappings().one_or_none()
     if row is None:
@@ -79,7 +84,7 @@ async def find(connection: AsyncConnection, job_id: str) -> Job | None:
     return Job(
         **fields,
         run=Run(**taken) if taken["pod_uid"] is not None else None,
-        outputs=await outputs(connection, job_id),
+        outputs=await outputs(connection, job_id) if row["status"] == JobStatus.COMPLETED else [],
     )
 
 
@@ -122,18 +127,23 @@ async def events(connection: AsyncConnection, job_id: str) -> list[Event]:
 
 
 async def may_see(connection: AsyncConnection, job_id: str, subject: str | None) -> bool:
-    """Whether there is such a job that ``subject`` asked for or that regenerates a plan of theirs; None sees every job."""
-    statement = select(job.c.id).where(job.c.id == job_id)
-    if subject is not None:
-        own_plan = (
-            plan_generation.join(plan, plan.c.id == plan_generation.c.planId)
-            .join(user, user.c.id == plan.c.userId)
-            .select()
-            .with_only_columns(plan_generation.c.jobId)
-            .where(plan_generation.c.jobId == job_id, user.c.subject == subject)
-        )
-        statement = statement.where((job.c.requestedBy == subject) | own_plan.exists())
+    """Whether there is such a job that ``subject`` may see; None sees every job."""
+    statement = select(job.c.id).where(job.c.id == job_id, _visible(job_id, subject))
     return (await connection.execute(statement)).one_or_none() is not None
+
+
+def _visible(job_id: str, subject: str | None) -> ColumnElement[bool]:
+    """That ``subject`` asked for the job, or that it regenerates a plan of theirs."""
+    if subject is None:
+        return true()
+    own_plan = (
+        plan_generation.join(plan, plan.c.id == plan_generation.c.planId)
+        .join(user, user.c.id == plan.c.userId)
+        .select()
+        .with_only_columns(plan_generation.c.jobId)
+        .where(plan_generation.c.jobId == job_id, user.c.subject == subject)
+    )
+    return (job.c.requestedBy == subject) | own_plan.exists()
 
 
 _OUTPUT = (

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from pydantic import BaseModel, BeforeValidator, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, JsonValue, WithJsonSchema
 
 from regen_api import wire
 from regen_api.cursor import MAX_CHARACTERS, Cursor
@@ -17,6 +17,7 @@ from regen_api.principal import Principal
 from regen_api.problems import invalid, not_found, responses
 from regen_api.security.authentication import Admin, Caller
 from regen_core.instruction import MAX_SOURCES, Source
+from regen_core.names import MANIFEST_NAME, is_artifact_name
 from regen_core.states import JobStatus
 
 router: Final = APIRouter(prefix="/api/v1/regeneration-jobs", tags=["regeneration jobs"])
@@ -40,20 +41,47 @@ IdempotencyKey = Annotated[
 ]
 
 
+def _is_free_name(name: str) -> str:
+    if not is_artifact_name(name):
+        msg = f"expected one file name of letters, digits, dots, dashes and underscores that is not {MANIFEST_NAME}"
+        raise ValueError(msg)
+    return name
+
+
+class SourceRequest(Source):
+    """A file that is fetched before the executor starts."""
+
+    name: Annotated[
+        str,
+        AfterValidator(_is_free_name),
+        WithJsonSchema({"type": "string", "pattern": r"^(?!manifest\.json$)[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"}),
+    ]
+    uri: Annotated[str, Field(max_length=2048, pattern=r"^(https|http|s3|file)://[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]+$")]
+
+
 class JobRequest(wire.Request):
     """A job to be made."""
 
     type: Annotated[str, Field(pattern=TYPE_PATTERN, description="The executor.", examples=["document"])]
     inputs: Annotated[
         dict[str, JsonValue],
-        Field(description="What the executor is asked for. Numbers are doubles (RFC 8785).", examples=[{"title": "A page"}]),
+        Field(
+            json_schema_extra={"propertyNames": {"type": "string", "pattern": r"^[^\u0000]*$"}},
+            description="What the executor is asked for. Numbers are doubles (RFC 8785).",
+            examples=[{"title": "A page"}],
+        ),
     ]
     sources: Annotated[
-        tuple[Source, ...],
-        Field(max_length=MAX_SOURCES, strict=False, description="Files that the executor finds, checked by their digest."),
+        tuple[SourceRequest, ...],
+        Field(
+            max_length=MAX_SOURCES,
+            strict=False,
+            json_schema_extra={"uniqueItems": True},
+            description="Files that the executor finds, checked by their digest.",
+        ),
     ] = ()
     priority: Annotated[
-        int, BeforeValidator(wire.whole_number), Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY, description="Higher runs first.")
+        int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY, description="Higher runs first."), BeforeValidator(wire.whole_number)
     ] = 0
     retry_of: Annotated[str | None, Field(pattern=ID_PATTERN, description="The ended job that this one repeats.")] = None
 
@@ -65,14 +93,29 @@ class JobRequest(wire.Request):
         return whole
 
 
+_DOWNLOAD: Final = {
+    "operationId": "downloadOutput",
+    "parameters": {"jobId": "$response.body#/id", "name": "$response.body#/outputs/0/name"},
+}
+
+
 @router.post(
     "",
     status_code=HTTPStatus.ACCEPTED,
     summary="Trigger a job",
     responses=responses(HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    | {202: {"headers": {"Location": {"description": "The job.", "schema": {"type": "string"}}}}},
+    | {
+        202: {
+            "description": "A PENDING job.",
+            "headers": {"Location": {"description": "The job.", "schema": {"type": "string"}, "required": True}},
+            "links": {
+                name: {"operationId": name, "parameters": {"jobId": "$response.body#/id"}}
+                for name in ("readJob", "readJobEvents")
+            },
+        }
+    },
 )
-async def create(
+async def create_job(
     request: Request, response: Response, admin: Admin, body: JobRequest, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
     """Makes a PENDING job; the operator does the rest. For admins."""
@@ -91,13 +134,33 @@ async def create(
     return accepted
 
 
-@router.get("", summary="List jobs", responses=responses(HTTPStatus.FORBIDDEN))
-async def index(
+@router.get(
+    "",
+    summary="List jobs",
+    responses=responses(HTTPStatus.FORBIDDEN)
+    | {
+        200: {
+            "description": "A page.",
+            "links": {
+                "readJob": {"operationId": "readJob", "parameters": {"jobId": "$response.body#/items/0/id"}},
+                "listJobs": {"operationId": "listJobs", "parameters": {"cursor": "$response.body#/nextCursor"}},
+            },
+        }
+    },
+)
+async def list_jobs(
     request: Request,
     _: Admin,
     status: Annotated[JobStatus | None, Query()] = None,
     type: Annotated[str | None, Query(pattern=TYPE_PATTERN)] = None,  # noqa: A002 - the name of the wire
-    cursor: Annotated[str | None, Query(max_length=MAX_CHARACTERS, description="The `nextCursor` of the page before.")] = None,
+    cursor: Annotated[
+        str | None,
+        Query(
+            max_length=MAX_CHARACTERS,
+            description="The `nextCursor` of the page before.",
+            json_schema_extra={"format": "regen-cursor"},
+        ),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
 ) -> JobPage:
     """Newest first, in keyset pages. For admins."""
@@ -117,15 +180,14 @@ async def index(
     response_model=Job,
     responses=responses(HTTPStatus.NOT_FOUND) | {304: {"description": "As the If-None-Match says, nothing has changed."}},
 )
-async def read(
+async def read_job(
     request: Request,
     caller: Caller,
     job_id: Annotated[JobId, Path(alias="jobId")],
     if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None,
 ) -> Response:
     """One job with its run and outputs. For admins and for whoever asked for it."""
-    await require_visible(request, caller, job_id)
-    job: Job | None = await request.app.state.parts.jobs.find(job_id)
+    job: Job | None = await request.app.state.parts.jobs.find(job_id, caller)
     if job is None:
         raise not_found("job")
     return tagged(job, if_none_match)
@@ -137,7 +199,7 @@ async def read(
     response_model=Events,
     responses=responses(HTTPStatus.NOT_FOUND) | {304: {"description": "As the If-None-Match says, nothing has changed."}},
 )
-async def events(
+async def read_job_events(
     request: Request,
     caller: Caller,
     job_id: Annotated[JobId, Path(alias="jobId")],

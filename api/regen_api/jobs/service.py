@@ -9,7 +9,7 @@ from sqlalchemy import exists, select
 from regen_api.jobs import creation, queries
 from regen_api.plans import queries as plan_queries
 from regen_api.plans.snapshot import JOB_TYPE
-from regen_api.problems import invalid
+from regen_api.problems import conflict
 from regen_core.database.tables import job, plan_generation
 from regen_core.states import JobStatus
 
@@ -32,7 +32,7 @@ class Jobs:
         """Makes a PENDING row. Where it repeats a plan's job, it is that plan's job too.
 
         Raises:
-            Problem: 400 where ``retry_of`` is no ended job, 409 where another request used the key.
+            Problem: 409 where ``retry_of`` is no ended job, or another request used the key.
         """
         async with self._database.writing() as connection:
             plan_id = None if new.retry_of is None else await _plan_of_ended(connection, new.retry_of)
@@ -47,10 +47,10 @@ class Jobs:
         async with self._database.reading() as connection:
             return await queries.page(connection, wanted, cursor, limit)
 
-    async def find(self, job_id: str) -> Job | None:
-        """One job."""
+    async def find(self, job_id: str, caller: Principal | None = None) -> Job | None:
+        """One job, if ``caller`` may see it; None for a caller is for those who have asked already."""
         async with self._database.reading() as connection:
-            return await queries.find(connection, job_id)
+            return await queries.find(connection, job_id, None if caller is None or caller.is_admin else caller.subject)
 
     async def events(self, job_id: str) -> list[Event]:
         """A job's audit trail, oldest first."""
@@ -77,5 +77,5 @@ async def _plan_of_ended(connection: AsyncConnection, job_id: str) -> str | None
     """The plan of the job to be repeated, if it has one."""
     status = (await connection.execute(select(job.c.status).where(job.c.id == job_id))).scalar_one_or_none()
     if status is None or not JobStatus(status).is_terminal:
-        raise invalid("retryOf", "expected the id of a job that has ended")
+        raise conflict("retry-refused", "retryOf: expected the id of a job that has ended")
     return await plan_queries.plan_of(connection, job_id)

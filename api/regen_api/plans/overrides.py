@@ -61,7 +61,7 @@ Notes = Annotated[
     Field(max_length=MAX_NOTES),
     WithJsonSchema({"type": "string", "maxLength": MAX_NOTES, "pattern": r"^[^\u0000]*$"}),
 ]
-Hours = Annotated[int, BeforeValidator(wire.whole_number), Field(ge=MIN_HOURS, le=MAX_HOURS)]
+Hours = Annotated[int, Field(ge=MIN_HOURS, le=MAX_HOURS), BeforeValidator(wire.whole_number)]
 Date = Annotated[str, AfterValidator(as_utc), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, cast, select
 from sqlalchemy.dialects.postgresql import insert
@@ -14,6 +14,7 @@ from regen_core.database.tables import job, plan, plan_generation, user
 from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
+    from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from regen_api.plans.overrides import Overrides
@@ -56,14 +57,18 @@ async def find(connection: AsyncConnection, plan_id: str, subject: str) -> OwnPl
 
 async def generations(connection: AsyncConnection, plan_id: str) -> list[Generation]:
     """The plan's latest jobs, newest first."""
-    statement = (
+    return [Generation(row.id, JobStatus(row.status)) for row in await connection.execute(generations_statement(plan_id))]
+
+
+def generations_statement(plan_id: str) -> Select[Any]:
+    """The ids and statuses of the plan's latest jobs, newest first."""
+    return (
         select(job.c.id, job.c.status)
         .select_from(plan_generation.join(job, job.c.id == plan_generation.c.jobId))
         .where(plan_generation.c.planId == plan_id)
         .order_by(plan_generation.c.createdAt.desc(), plan_generation.c.jobId.desc())
         .limit(_HISTORY)
     )
-    return [Generation(row.id, JobStatus(row.status)) for row in await connection.execute(statement)]
 
 
 async def plan_of(connection: AsyncConnection, job_id: str) -> str | None:

@@ -14,16 +14,27 @@ from regen_api.security.authentication import Caller
 
 router: Final = APIRouter(prefix="/api/v1/plans", tags=["plans"])
 
-PlanId = Annotated[str, Path(alias="planId", pattern=ID_PATTERN, description="A plan of the caller's own.")]
+PlanId = Annotated[
+    str, Path(alias="planId", pattern=ID_PATTERN, description="A plan of the caller's own.", examples=["plan-1"])
+]
 
 
 @router.post(
     "/{planId}/regenerate",
     status_code=HTTPStatus.ACCEPTED,
     summary="Regenerate a plan",
-    responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    | {
+        202: {
+            "description": "A PENDING job.",
+            "links": {
+                "readJob": {"operationId": "readJob", "parameters": {"jobId": "$response.body#/generationId"}},
+                "readPlan": {"operationId": "readPlan", "parameters": {"planId": "$response.body#/planId"}},
+            },
+        }
+    },
 )
-async def regenerate(
+async def regenerate_plan(
     request: Request,
     caller: Caller,
     plan_id: PlanId,
@@ -43,7 +54,7 @@ async def regenerate(
     response_model=PlanState,
     responses=responses(HTTPStatus.NOT_FOUND) | {304: {"description": "As the If-None-Match says, nothing has changed."}},
 )
-async def state(
+async def read_plan(
     request: Request,
     caller: Caller,
     plan_id: PlanId,

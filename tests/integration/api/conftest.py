@@ -16,6 +16,7 @@ import pytest
 from regen_api.app import create_app
 from regen_api.settings import Settings
 from tests.integration.api.identity import AUDIENCE, Provider
+from tests.integration.api.program import KEY, Program, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from tests.database_fixtures import Database
-
-KEY = "the static key of the tests"
 
 
 @asynccontextmanager
@@ -92,3 +91,12 @@ def superuser(database: Database) -> Iterator[psycopg.Connection[Any]]:
     """Whom no grant binds."""
     with database.connect() as connection:
         yield connection
+
+
+@pytest.fixture
+def program(database: Database, tmp_path: Path) -> Iterator[Program]:
+    """``regen-api`` itself, in development, with the static key."""
+    outputs = tmp_path / "outputs"
+    outputs.mkdir()
+    with running(database, outputs) as process:
+        yield process

@@ -33,7 +33,6 @@ INPUTS: dict[str, bytes] = {
     "deeper": b'{"type": "document", "inputs": {"a": ' + b"[" * 200_000 + b"]" * 200_000 + b"}}",
     "a retry of NUL": b'{"type": "document", "inputs": {}, "retryOf": "\\u0000"}',
     "a retry of a surrogate": b'{"type": "document", "inputs": {}, "retryOf": "\\ud800"}',
-    "a retry of nothing": b'{"type": "document", "inputs": {}, "retryOf": "nothing"}',
     "priority beyond an integer": b'{"type": "document", "inputs": {}, "priority": 99999999999999999999}',
     "priority in words": b'{"type": "document", "inputs": {}, "priority": "high"}',
     "a type of its own": b'{"type": "Document", "inputs": {}}',
@@ -122,6 +121,11 @@ async def test_a_body_that_is_too_large_without_a_word(admin: httpx.AsyncClient)
 
     answer = await admin.post(JOBS, content=pieces(), headers={"Content-Type": "application/json"})
     assert answer.status_code == 413
+
+
+async def test_every_method_of_a_path_is_allowed(admin: httpx.AsyncClient) -> None:
+    assert (await admin.put(JOBS)).headers["Allow"] == "GET, POST"
+    assert (await admin.put(f"{JOBS}/a")).headers["Allow"] == "GET"
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ async def test_an_admins_repeat_is_the_plans_job_too(
     first = (await alice.post(f"{PATH}/regenerate")).json()["generationId"]
     repeat = {"type": "plan_regeneration", "inputs": rows(superuser)[0][2]["inputs"], "retryOf": first}
     too_early = await admin.post(JOBS, json=repeat)
-    assert (too_early.status_code, too_early.json()["errors"][0]["field"]) == (400, "retryOf")
+    assert (too_early.status_code, too_early.json()["type"]) == (409, "urn:regen:problem:retry-refused")
     claim(superuser, known=("plan_regeneration",))
     fail(superuser, {"id": first})
     second = (await admin.post(JOBS, json=repeat)).json()["id"]

@@ -1,0 +1,159 @@
+"""Requests per second and p99 of the API over a million jobs, beside those of its bare ``/healthz``.
+
+One ``regen-api`` process with the static key and without a rate limit, ``fsync`` and ``synchronous_commit`` on, ``CLIENTS``
+connections that each wait for their answer. Server, database and client share the machine: the ratio to ``/healthz``, which
+costs framework and client alone, says more than the rate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psycopg
+from psycopg import sql
+
+from regen_api.cursor import Cursor
+from regen_core.database.migrate import migrate
+from regen_devcluster.postgres import Postgres
+
+ROWS = int(os.environ.get("BENCH_ROWS", "1000000"))
+REQUESTS = 400
+CLIENTS = 8
+PAGE = 50
+KEY = "the key of the benchmark"
+JOBS = "/api/v1/regeneration-jobs"
+
+
+def run() -> dict[str, Any]:
+    """Prints the table; answers the milliseconds of every request by name."""
+    with Postgres(fsync=True) as server:
+        url = server.create_database("bench")
+        migrate(url)
+        with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
+            _fill(connection)
+            connection.execute("CREATE ROLE bench_api LOGIN PASSWORD 'bench' IN ROLE regen_api")
+            paths = _paths(connection)
+        return asyncio.run(_measured(server.url("bench", user="bench_api", password="bench"), paths))  # noqa: S106
+
+
+def _fill(connection: psycopg.Connection[Any]) -> None:
+    """Ended jobs, one in a hundred FAILED, one in a thousand of a rare type; and a plan. Guards are off for them."""
+    connection.execute("SET session_replication_role = replica")
+    connection.execute('ALTER TABLE "RegenerationJob" DISABLE TRIGGER regen_guard_insert')
+    connection.execute(
+        """INSERT INTO "RegenerationJob"
+               (id, "instructionJson", status, "createdAt", "lockedAt", "completedAt", "outputRef", "errorJson")
+           SELECT md5(n::text),
+                  jsonb_build_object('type', CASE WHEN n %% 1000 = 0 THEN 'asset' ELSE 'document' END, 'version', 1,
+                                     'inputs', '{}'::jsonb),
+                  (CASE WHEN n %% 100 = 0 THEN 'FAILED' ELSE 'COMPLETED' END)::"RegenerationJobStatus",
+                  at, at, at, CASE WHEN n %% 100 = 0 THEN NULL ELSE 's3://b/' || n END,
+                  CASE WHEN n %% 100 = 0 THEN '{"classification": "lost"}'::jsonb END
+           FROM (SELECT n, timestamp '2026-01-01' + n * interval '100 ms' AS at FROM generate_series(1, %s) n) rows""",
+        (ROWS,),
+    )
+    connection.execute('ALTER TABLE "RegenerationJob" ENABLE ALWAYS TRIGGER regen_guard_insert')
+    connection.execute("RESET session_replication_role")
+    connection.execute("""INSERT INTO "User" VALUES ('u', 'developer', 'pro')""")
+    connection.execute("""INSERT INTO "Plan" VALUES ('p', 'u', 'SQL', 'beginner', 5, 'video')""")
+    connection.execute('VACUUM ANALYZE "RegenerationJob"')
+
+
+def _paths(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    query = sql.SQL('SELECT id, "createdAt" FROM "RegenerationJob" ORDER BY "createdAt" DESC, id DESC OFFSET {} LIMIT 1')
+    row = connection.execute(query.format(sql.Literal(min(PAGE * 999, ROWS - PAGE) - 1))).fetchone()
+    assert row is not None
+    return {
+        "GET /healthz": "/healthz",
+        "GET a job": f"{JOBS}/{row[0]}",
+        "GET the first page": f"{JOBS}?limit={PAGE}",
+        "GET the thousandth page": f"{JOBS}?limit={PAGE}&cursor={Cursor(row[1], row[0]).encode()}",
+        "GET the first page, FAILED": f"{JOBS}?limit={PAGE}&status=FAILED",
+        "GET the first page, a rare type": f"{JOBS}?limit={PAGE}&type=asset",
+    }
+
+
+async def _measured(database_url: str, paths: dict[str, str]) -> dict[str, Any]:
+    raw: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        process, base = _started(database_url, Path(folder))
+        try:
+            async with aiohttp.ClientSession(base, headers={"Authorization": f"Bearer {KEY}"}) as session:
+                await _ready(session)
+                print(f"{'':<32}{'req/s':>7}{'p50 ms':>8}{'p99 ms':>8}{'ratio':>7}", end="")
+                print(f"   {REQUESTS} requests, {CLIENTS} clients, {ROWS:,} jobs")
+                for name, path in paths.items():
+                    await _row(session, raw, name, 200, path)
+                body = {"overrides": {"topic": "interview prep"}}
+                await _row(session, raw, "POST a plan's regeneration", 202, "/api/v1/plans/p/regenerate", json=body)
+        finally:
+            process.terminate()
+            process.wait(60)
+    return raw
+
+
+def _started(database_url: str, folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {
+        "REGEN_DATABASE_URL": database_url,
+        "REGEN_OUTPUT_URL": folder.as_uri(),
+        "REGEN_ENV": "development",
+        "REGEN_STATIC_KEY": KEY,
+        "REGEN_HTTP_HOST": "127.0.0.1",
+        "REGEN_HTTP_PORT": str(port),
+        "REGEN_RATE_LIMIT_PER_MINUTE": "0",
+    }
+    command = [sys.executable, "-m", "regen_api.main"]
+    process = subprocess.Popen(command, env=os.environ | settings, stderr=subprocess.DEVNULL)
+    return process, f"http://127.0.0.1:{port}"
+
+
+async def _ready(session: aiohttp.ClientSession) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                async with session.get("/readyz") as answer:
+                    if answer.status == HTTPStatus.OK:
+                        return
+            except aiohttp.ClientConnectionError:
+                pass
+            await asyncio.sleep(0.1)
+
+
+async def _row(
+    session: aiohttp.ClientSession, raw: dict[str, list[float]], name: str, status: int, path: str, **body: Any
+) -> None:
+    """Measures and prints one line."""
+    milliseconds: list[float] = []
+    left = iter(range(REQUESTS))
+
+    async def client() -> None:
+        for _ in left:
+            started = time.perf_counter()
+            async with session.request("POST" if body else "GET", path, **body) as answer:
+                await answer.read()
+            milliseconds.append((time.perf_counter() - started) * 1000)
+            if answer.status != status:
+                message = f"{name}: expected {status}, got {answer.status}: the figure would mean nothing"
+                raise RuntimeError(message)
+
+    began = time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(CLIENTS)))
+    rate = REQUESTS / (time.perf_counter() - began)
+    raw[name] = milliseconds
+    bare = statistics.median(raw["GET /healthz"])
+    centiles = statistics.quantiles(milliseconds, n=100)
+    print(f"{name:<32}{rate:>7.0f}{centiles[49]:>8.1f}{centiles[98]:>8.1f}{bare / centiles[49]:>7.2f}")
