@@ -38,17 +38,18 @@ class Parts:
         database = Database(
             settings.database_url, pool_size=settings.database_pool_size, timeout_seconds=settings.database_timeout_seconds
         )
+        metrics = Metrics()
         return cls(
             settings=settings,
             database=database,
             jobs=Jobs(database),
-            plans=Plans(database, settings),
+            plans=Plans(database, settings, metrics.jobs.labels("plan").inc),
             downloads=Downloads(
                 objects_at(settings.output_url, os.environ, settings.store_timeout_seconds), settings.store_timeout_seconds
             ),
             authenticator=Authenticator(settings),
             rates=Rates(settings.rate_limit_per_minute),
-            metrics=Metrics(),
+            metrics=metrics,
         )
 
     async def close(self) -> None:

@@ -141,9 +141,9 @@ def csrf(page: str) -> str:
     return page.partition('name="csrf" value="')[2].partition('"')[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium. Playwright keeps an event loop running in this thread, in which no other test's could run."""
     if CHROMIUM is None:
         pytest.skip("not proven here: there is no chromium")
     from playwright.sync_api import sync_playwright

@@ -61,6 +61,29 @@ def add(
     return job_id
 
 
+def past(connection: psycopg.Connection[Any]) -> None:
+    """120 jobs that ended within the last hour, which only time could bring about."""
+    connection.execute("SET session_replication_role = replica")
+    connection.execute('ALTER TABLE "RegenerationJob" DISABLE TRIGGER regen_guard_insert')
+    connection.execute(
+        """INSERT INTO "RegenerationJob"
+               (id, "instructionJson", status, priority, "requestedBy", "createdAt", "lockedAt", "completedAt", "outputRef",
+                "errorJson")
+           SELECT md5(n::text), jsonb_build_object('type', (ARRAY['document', 'export', 'plan_regeneration'])[1 + n * n % 3],
+                      'version', 1, 'inputs', '{"title": "Report"}'::jsonb),
+                  (CASE WHEN failed THEN 'FAILED' ELSE 'COMPLETED' END)::"RegenerationJobStatus",
+                  (ARRAY[0, 0, 5, 10])[1 + n % 4], (ARRAY['ada', 'reports', 'root', 'cr:marketing'])[1 + n * 7 % 4],
+                  ended - took - interval '2 s', ended - took, ended,
+                  CASE WHEN NOT failed THEN 's3://regen/' || n END,
+                  CASE WHEN failed THEN '{"classification": "timeout", "message": "stopped after 300 s"}'::jsonb END
+           FROM (SELECT n, n % 13 = 4 AS failed, (1 + n * 37 % 90) * interval '1.13 s' AS took,
+                        (now() AT TIME ZONE 'UTC') - (2 + n * 0.45 + 4 * sin(n / 6.0)) * interval '1 min' AS ended
+                 FROM generate_series(1, 120) n) ended""",
+    )
+    connection.execute('ALTER TABLE "RegenerationJob" ENABLE ALWAYS TRIGGER regen_guard_insert')
+    connection.execute("RESET session_replication_role")
+
+
 @dataclass(frozen=True, slots=True)
 class Seeded:
     """Ids by what became of the job."""
@@ -74,7 +97,7 @@ class Seeded:
 
 
 def seed(connection: psycopg.Connection[Any], folder: Path) -> Seeded:
-    """A few dozen jobs in every state, one with every kind of output, one that waits at a cap; two plans."""
+    """Jobs in every state, one with every kind of output, one that waits at a cap; two plans."""
     ids = Seeded()
     known = ("document", "export", "plan_regeneration")
 
@@ -83,14 +106,7 @@ def seed(connection: psycopg.Connection[Any], folder: Path) -> Seeded:
         assert start(connection, job_id) == "started"
         return job_id
 
-    for number in range(24):
-        job_id = hashlib.sha256(str(number).encode()).hexdigest()[:32]
-        run(add(connection, job_id, {"title": f"Report {number}"}, requester=("root", "ada", "reports")[number % 3]))
-        if number % 8 == 5:
-            error = {"classification": "timeout", "retryable": True, "message": "stopped after 300 s", "detail": {}}
-            fail_run(connection, job_id, error=error)
-        else:
-            complete(connection, job_id, outputs=[store(folder, job_id, "report.md", b"# Report\n", "text/markdown")])
+    past(connection)
     run(add(connection, ids.failed, {"title": "Third edition", "template": "{{ chapter.title }}"}, requester="ada", priority=5))
     fail_run(
         connection,

@@ -99,6 +99,8 @@ async def _made(request: Request, admin: Session, body: JobRequest, key: str) ->
         )
         made = await parts.jobs.create(new)
     except Problem as problem:
+        if problem.slug == "retry-refused":
+            return {"retryOf": problem.detail.removeprefix("retryOf: ")}
         if problem.status is not HTTPStatus.BAD_REQUEST:
             raise
         return {error.field: error.message for error in problem.errors}

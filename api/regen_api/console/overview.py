@@ -40,20 +40,11 @@ class Overview:
 async def overview(connection: AsyncConnection) -> Overview:
     """The figures of this moment."""
     now: datetime = (await connection.execute(select(text("(now() AT TIME ZONE 'UTC')::timestamp(3)")))).scalar_one()
-    waiting: int = (await connection.execute(_counted(JobStatus.PENDING))).scalar_one()
-    running: int = (await connection.execute(_counted(JobStatus.RUNNING))).scalar_one()
+    waiting: int = (await connection.execute(counted_statement(JobStatus.PENDING))).scalar_one()
+    running: int = (await connection.execute(counted_statement(JobStatus.RUNNING))).scalar_one()
     # Beyond COUNT_MAX it is the oldest of those that were looked at: no index has PENDING rows by their age alone.
-    oldest: datetime | None = (await connection.execute(_oldest())).scalar_one_or_none()
-    minute = func.floor(func.extract("epoch", now - job.c.completedAt) / 60).label("minute")
-    latest = (
-        select(minute, job.c.status.label("status"))
-        .where(job.c.completedAt >= now - timedelta(minutes=MINUTES))
-        .order_by(job.c.completedAt.desc(), job.c.id.desc())
-        .limit(ENDED_MAX)
-        .subquery()
-    )
-    grouped = select(latest.c.minute, latest.c.status, func.count()).group_by(latest.c.minute, latest.c.status)
-    counts = {(int(row[0]), JobStatus(row[1])): int(row[2]) for row in await connection.execute(grouped)}
+    oldest: datetime | None = (await connection.execute(oldest_statement())).scalar_one_or_none()
+    counts = {(int(row[0]), JobStatus(row[1])): int(row[2]) for row in await connection.execute(ended_statement(now))}
     return Overview(
         now=now,
         waiting=waiting,
@@ -70,14 +61,29 @@ def _literal(status: JobStatus) -> object:
     return bindparam(None, str(status), job_status, literal_execute=True)
 
 
-def _counted(status: JobStatus) -> Select[Any]:
+def counted_statement(status: JobStatus) -> Select[Any]:
+    """How many jobs have ``status``, up to ``COUNT_MAX``."""
     some = select(job.c.id).where(job.c.status == _literal(status)).limit(COUNT_MAX).subquery()
     return select(func.count()).select_from(some)
 
 
-def _oldest() -> Select[Any]:
+def oldest_statement() -> Select[Any]:
+    """When the oldest PENDING job was made, of ``COUNT_MAX`` at the most."""
     some = select(job.c.createdAt).where(job.c.status == _literal(JobStatus.PENDING)).limit(COUNT_MAX).subquery()
     return select(func.min(some.c.createdAt))
+
+
+def ended_statement(now: datetime) -> Select[Any]:
+    """(minutes ago, status, jobs) of those that ended in the last hour, the latest ``ENDED_MAX`` at the most."""
+    minute = func.floor(func.extract("epoch", now - job.c.completedAt) / 60).label("minute")
+    latest = (
+        select(minute, job.c.status.label("status"))
+        .where(job.c.completedAt >= now - timedelta(minutes=MINUTES))
+        .order_by(job.c.completedAt.desc(), job.c.id.desc())
+        .limit(ENDED_MAX)
+        .subquery()
+    )
+    return select(latest.c.minute, latest.c.status, func.count()).group_by(latest.c.minute, latest.c.status)
 
 
 def _minutes(counts: Mapping[tuple[int, JobStatus], int], status: JobStatus) -> tuple[int, ...]:

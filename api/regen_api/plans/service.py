@@ -17,6 +17,8 @@ from regen_api.problems import not_found
 from regen_core.database.tables import job, plan_generation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,10 +29,14 @@ if TYPE_CHECKING:
 
 
 class Plans:
-    """Every method raises ``DatabaseUnavailable`` where the database does not answer in time."""
+    """Every method raises ``DatabaseUnavailable`` where the database does not answer in time.
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    ``on_made`` is called once for each new row, after its commit.
+    """
+
+    def __init__(self, database: Database, settings: Settings, on_made: Callable[[], None]) -> None:
         self._database = database
+        self._on_made = on_made
         self._rules = PriorityRules(settings.tier_priorities, settings.priority_topics, settings.priority_topic_bonus)
 
     async def regenerate(self, plan_id: str, subject: str, overrides: Overrides, key: str | None) -> Regenerating:
@@ -55,6 +61,8 @@ class Plans:
                 made = await creation.make(connection, new, same)
                 if made.is_new:
                     await queries.record(connection, made.accepted.id, plan_id, overrides)
+        if made.is_new:
+            self._on_made()
         return Regenerating(generation_id=made.accepted.id, plan_id=plan_id)
 
     async def state(self, plan_id: str, subject: str) -> PlanState:

@@ -130,6 +130,7 @@ async def test_a_repeat_is_the_same_job_even_if_the_plan_has_changed(alice: http
     assert other.status_code == 409
     assert other.json()["type"] == "urn:regen:problem:idempotency-key-reused"
     assert len(rows(superuser)) == 1
+    assert 'regen_api_jobs_total{by="plan"} 1.0' in (await alice.get("/metrics")).text
 
 
 async def test_a_key_of_a_plan_is_not_that_of_a_job(admin: httpx.AsyncClient, superuser: Connection) -> None:
