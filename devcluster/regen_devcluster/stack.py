@@ -23,7 +23,7 @@ from psycopg import sql
 
 from regen_core.database.migrate import migrate
 from regen_core.database.roles import Roles
-from regen_devcluster import stack_objects
+from regen_devcluster import stack_api, stack_objects
 from regen_devcluster.api import KubernetesAPI
 from regen_devcluster.forward import forward
 from regen_devcluster.keeper import MARK
@@ -36,6 +36,8 @@ from regen_devcluster.stack_store import OutputStore, file_store, s3_store
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from regen_devcluster.stack_api import ControlPlane
 
 Part = TypeVar("Part")
 
@@ -68,6 +70,7 @@ class Stack:
         self._folder: Path | None = None
         self._node: NodeAgent | None = None
         self._store: OutputStore | None = None
+        self._control_plane: ControlPlane | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -137,7 +140,7 @@ class Stack:
                 await self._start_embedded(cleanup, folder)
             classes = self.config.classes_file(self.store.output_url)
             (folder / "classes.yaml").write_text(yaml.safe_dump(classes, sort_keys=False), encoding="utf-8")
-            cleanup.push_async_callback(self._stop_operators)
+            cleanup.push_async_callback(self._stop_programs)
             self._cleanup = cleanup.pop_all()
 
     async def stop(self) -> None:
@@ -246,13 +249,48 @@ class Stack:
         self.operators[name] = process
         return process
 
-    async def _stop_operators(self) -> None:
-        running = [process for process in self.operators.values() if process.returncode is None]
+    # -- the control plane --------------------------------------------------------------------------------------------
+
+    async def start_api(self) -> ControlPlane:
+        """Starts ``regen-api`` with a user and plans, unless it runs already, and waits until it answers.
+
+        Raises:
+            FileNotFoundError: ``regen-api`` is not installed.
+            RuntimeError: it does not answer.
+        """
+        if self._control_plane is None:
+            stack_api.seed(self.superuser_url)
+            key, port, log = secrets.token_urlsafe(24), _free_port(), self.log_file("api")
+            environment = stack_api.environment(
+                database_url=self.database_url("api"),
+                output_url=self.store.output_url,
+                store=self.store.reader_environment,
+                key=key,
+                port=port,
+            )
+            with log.open("ab") as output:
+                process = await asyncio.create_subprocess_exec(
+                    program("regen-api"),
+                    env={"PATH": images()[RUNNER_IMAGE].path, MARK: str(self.folder), **environment},
+                    cwd=self.folder,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+            self._control_plane = stack_api.ControlPlane(f"http://{LOOPBACK}:{port}", key, process)
+            await stack_api.ready(self._control_plane, log)
+        return self._control_plane
+
+    async def _stop_programs(self) -> None:
+        programs = [*self.operators.values(), *([self._control_plane.process] if self._control_plane else [])]
+        running = [process for process in programs if process.returncode is None]
         for process in running:
             with suppress(ProcessLookupError):
                 process.terminate()
         await asyncio.gather(*(_ended(process) for process in running))
         self.operators.clear()
+        self._control_plane = None
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:

@@ -190,6 +190,8 @@ class Demo:
         self.console.print(f"\n[bold]{table.counts(lines)}[/], {len(lines)} jobs")
         looks = ("regen list", "regen fsck --deep", "kubectl -n regen get rj")
         self.console.print(f"To look into such a stack yourself: [bold]make dev[/], then {', '.join(looks)}", soft_wrap=True)
+        console = (await self.stack.start_api()).console
+        self.console.print(f"The console, here until now at {console}, stays with [bold]make dev[/]", soft_wrap=True)
 
 
 async def _notified(connection: psycopg.AsyncConnection[Any], seconds: float) -> None:
