@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from regen_core.canonical import sha256_hex
 from regen_core.database.audit import SELECT_EVENTS, AuditRecord, verify_chain
 from regen_core.names import job_name
 from regen_devcluster.demo.objects import Objects
@@ -35,7 +36,8 @@ async def test_a_pending_job_is_claimed_and_completed(
     assert [output["name"] for output in outputs] == names
     objects = Objects(world.stack.store.output_url, world.stack.store.admin_environment)
     for output in outputs:
-        assert objects.digest(output["ref"]) == (output["sha256"], output["sizeBytes"])
+        body = objects.body(output["ref"]) or b""
+        assert (sha256_hex(body), len(body)) == (output["sha256"], output["sizeBytes"])
     manifest = json.loads(objects.client.get_object(Bucket=objects.bucket, Key=objects.key_of(row["outputRef"]))["Body"].read())
     assert row["outputRef"].endswith(f"{kind}/{job_id}/manifest.json")
     assert [artifact["name"] for artifact in manifest["artifacts"]] == names

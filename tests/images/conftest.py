@@ -87,14 +87,14 @@ class Builder:
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Image]]:
-    """Part → image, both built by images.sh under a tag of this test's own."""
+    """Part → image, all built by images.sh under a tag of this test's own."""
     base = os.environ.get("REGEN_TEST_BASE")
     command = os.environ.get("BUILDER") or next((name for name in BUILDERS if shutil.which(name)), None)
     if not base or not command:
         pytest.skip("not proven here: needs REGEN_TEST_BASE and docker, podman or buildah")
     builder = Builder(command, tmp_path_factory.mktemp("images"))
     tag = f"test-{os.getpid()}"
-    names = {part: f"localhost/regen-{part}:{tag}" for part in ("operator", "runner")}
+    names = {part: f"localhost/regen-{part}:{tag}" for part in ("operator", "runner", "api")}
     try:
         builder.run("./images.sh", BASE=base, BUILDER=command, TAG=tag, REGISTRY="localhost/", TEST_IMAGE="")
         base_layers = len(_read(builder.save(base)).sizes)

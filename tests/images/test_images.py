@@ -10,13 +10,27 @@ if TYPE_CHECKING:
     from tests.images.conftest import Image
 
 MEGABYTE = 1_000_000
-PARTS = ("operator", "runner")
-OWN = {"operator": {"regen_core", "regen_operator", "regen_cli"}, "runner": {"regen_core", "regen_runner", "regen_executors"}}
+PARTS = ("operator", "runner", "api")
+OWN = {
+    "operator": {"regen_core", "regen_operator", "regen_cli"},
+    "runner": {"regen_core", "regen_runner", "regen_executors"},
+    "api": {"regen_core", "regen_api"},
+}
 BANNED = {
     "operator": {"regen_runner", "regen_executors", "regen_devcluster", "boto3", "botocore", "typst", "pyarrow"},
     "runner": {"regen_operator", "regen_cli", "regen_devcluster", "kopf", "kubernetes", "sqlalchemy", "alembic"},
+    "api": {
+        "regen_operator",
+        "regen_runner",
+        "regen_executors",
+        "regen_cli",
+        "regen_devcluster",
+        "kopf",
+        "kubernetes",
+        "typst",
+    },
 }
-LIMITS = {"operator": 200 * MEGABYTE, "runner": 400 * MEGABYTE}
+LIMITS = {"operator": 200 * MEGABYTE, "runner": 400 * MEGABYTE, "api": 250 * MEGABYTE}
 
 pytestmark = [pytest.mark.xdist_group("images"), pytest.mark.timeout(1800)]
 
