@@ -186,10 +186,13 @@ class Database:
 
     async def _all(self, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         # The client's own deadline covers a server that no longer answers at all.
-        async with _translated(name), asyncio.timeout(self._timeout * 1.5), self._pool.connection() as connection:
-            cursor = await connection.execute(QUERIES[name], parameters)
-            rows = await cursor.fetchall()
-        raise_if_cancelled()
+        try:
+            async with _translated(name), asyncio.timeout(self._timeout * 1.5), self._pool.connection() as connection:
+                cursor = await connection.execute(QUERIES[name], parameters)
+                rows = await cursor.fetchall()
+        finally:
+            # A cancellation that was dropped outweighs the answer, and the error that came in its place.
+            raise_if_cancelled()
         self.last_success = time.monotonic()
         return rows
 

@@ -17,14 +17,18 @@ class WatchAge:
 
     def __init__(self) -> None:
         self._waiting_since: float | None = None
+        self._heard_at = float("-inf")
 
-    def expect(self) -> None:
-        """Something was made that a watch must tell of."""
-        if self._waiting_since is None:
-            self._waiting_since = time.monotonic()
+    def expect(self, since: float) -> None:
+        """Something was made that a watch must tell of. ``since`` (monotonic) is from before it was asked for: the watch may
+        tell of it before the answer comes.
+        """
+        if self._waiting_since is None and self._heard_at < since:
+            self._waiting_since = since
 
     def heard(self) -> None:
         """A watch brought something."""
+        self._heard_at = time.monotonic()
         self._waiting_since = None
 
     def age(self) -> float | None:

@@ -97,7 +97,7 @@ class KubeClient:
         self._session: aiohttp.ClientSession | None = None
         self.writes: Counter[str] = Counter()
         """Requests sent that change something, by ``VERB plural``."""
-        self.on_create: Callable[[Resource], None] = lambda _: None
+        self.on_create: Callable[[Resource, float], None] = lambda _resource, _since: None
         """Called after every object that was made."""
         self.last_success: float | None = None
         """``time.monotonic()`` of the last call that the API server answered itself."""
@@ -136,8 +136,9 @@ class KubeClient:
 
     async def create(self, resource: Resource, namespace: str, body: Json) -> Answer:
         """Makes one object."""
+        began = time.monotonic()
         answer = await self._call("POST", resource, namespace, None, body=body)
-        self.on_create(resource)
+        self.on_create(resource, began)
         return answer
 
     async def replace(self, resource: Resource, namespace: str, name: str, body: Json) -> Answer:

@@ -99,10 +99,10 @@ class Operator:
         """Something was done that custom resources show."""
         self.mirror.wake()
 
-    def _made(self, resource: Resource) -> None:
-        """An object was made, and its watch must tell of it."""
+    def _made(self, resource: Resource, since: float) -> None:
+        """An object was made that was asked for at ``since``, and its watch must tell of it."""
         if resource in self.watches:
-            self.watches[resource].expect()
+            self.watches[resource].expect(since)
 
     def rows_changed(self) -> None:
         """A notification came: rows were inserted, moved on or took their fence."""

@@ -21,7 +21,7 @@ from regen_operator.custom import Owner, again, build_custom, build_event
 from regen_operator.kube import CUSTOM, EVENTS
 from regen_operator.kube_errors import AlreadyExists, Conflict, KubeError, NotFound, Unprocessable
 from regen_operator.mirror_cache import read_entry
-from regen_operator.status import Delays, Waiting, build_status, due_in, merge_patch, pending_age, waiting_reason
+from regen_operator.status import Delays, Waiting, build_status, due_in, may_tell_event, merge_patch, waiting_reason
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -44,7 +44,6 @@ SET_ASIDE_SECONDS: Final = 60.0
 class Memory:
     """What the mirror remembers between passes; all of it may be lost."""
 
-    waited_when_written: dict[str, float] = field(default_factory=dict)
     set_aside: dict[str, float] = field(default_factory=dict)
     accepted: dict[str, tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
     """uid → (the status that we wrote, the status that the API server kept of it)."""
@@ -149,7 +148,7 @@ class Mirror:
             for job_id, entry in mirrors.items()
             if (job_id not in facts or job_id in by_hand) and not entry.deleting
         )
-        self._tidy(facts)
+        self._tidy()
         return pause
 
     # -- what is missing -----------------------------------------------------------------------------------------------
@@ -191,7 +190,7 @@ class Mirror:
         now, pause = time.monotonic(), IDLE_SECONDS
         due: dict[str, tuple[Entry, JobFacts]] = {}
         for job_id, (entry, facts) in shown.items():
-            seconds = due_in(facts, entry.status, self._delays, written_at_age=self._memory.waited_when_written.get(job_id))
+            seconds = due_in(facts, entry.status, self._delays, self._waiting.get(job_id))
             put_off = max(self._memory.set_aside.get(entry.uid, 0.0), self._memory.set_aside.get(job_id, 0.0))
             if entry.deleting or seconds is None or put_off > now:
                 continue
@@ -210,9 +209,7 @@ class Mirror:
 
     async def _write_status(self, entry: Entry, facts: JobFacts, queue: QueueFacts | None) -> None:
         row = facts.row
-        wanted = build_status(facts, entry.status, self._why(entry, facts, queue))
-        if row.status is JobStatus.PENDING:
-            self._memory.waited_when_written[row.id] = pending_age(facts)
+        wanted = build_status(facts, entry.status, self._why(facts, queue))
         if entry.status == wanted or self._memory.accepted.get(entry.uid) == (wanted, entry.status):
             return
         patch = merge_patch(wanted, entry.status)
@@ -231,19 +228,16 @@ class Mirror:
             log.info(
                 "job ended", job_id=row.id, status=str(row.status), reason=wanted.get("reason"), run_time=wanted.get("runTime")
             )
-        if row.status is JobStatus.FAILED and entry.status.get("phase") != "FAILED":
+        first_told = row.status is JobStatus.FAILED and entry.status.get("phase") != "FAILED"
+        if first_told and may_tell_event(facts, entry.status, is_mirror=entry.is_mirror):
             await self._tell_failure(entry, wanted, facts)
 
-    def _why(self, entry: Entry, facts: JobFacts, queue: QueueFacts | None) -> Waiting | None:
+    def _why(self, facts: JobFacts, queue: QueueFacts | None) -> Waiting | None:
         if facts.row.status is JobStatus.PENDING and queue is not None:
-            return waiting_reason(facts.row, queue, self._settings.caps, self._crowded())
+            return waiting_reason(facts, queue, self._settings.caps, self._crowded())
         if facts.row.status is not JobStatus.RUNNING or facts.run is not None:
             return None
-        written = entry.status if entry.status.get("phase") == "RUNNING" else {}
-        before = Waiting(written["reason"], written.get("message", "")) if "reason" in written else None
-        heard = self._waiting.get(facts.row.id)
-        # The same reason in other words is not worth a write.
-        return before if heard is None or (before is not None and before.reason == heard.reason) else heard
+        return self._waiting.get(facts.row.id)
 
     async def _remake(self, entry: Entry, job_id: str, error: Unprocessable) -> None:
         """The rules refuse the status (the database was restored): the object goes, and is made again."""
@@ -285,10 +279,8 @@ class Mirror:
         log.error("not mirrored for now", key=key, why=why, again_in=SET_ASIDE_SECONDS)
         self._memory.set_aside[key] = time.monotonic() + SET_ASIDE_SECONDS
 
-    def _tidy(self, facts: Mapping[str, JobFacts]) -> None:
+    def _tidy(self) -> None:
         memory, now = self._memory, time.monotonic()
-        for job_id in [job_id for job_id in memory.waited_when_written if job_id not in facts]:
-            del memory.waited_when_written[job_id]
         for key in [key for key, until in memory.set_aside.items() if until <= now]:
             del memory.set_aside[key]
         uids = {entry.uid for entry in [*self._cache.mirrors().values(), *self._cache.by_hand()]}

@@ -64,6 +64,7 @@ class Reconciler:
         self._queue = WorkQueue()
         self._group: asyncio.TaskGroup | None = None
         self._launching: set[str] = set()
+        self._launched: dict[str, float] = {}
         self._attempts: dict[str, int] = {}
         self._suspects: set[str] = set()
         self._deletions: dict[str, float] = {}
@@ -122,6 +123,7 @@ class Reconciler:
             self._group = None
             self._queue.clear()
             self._launching.clear()
+            self._launched.clear()
             self.waiting.clear()
             self._homeless.clear()
 
@@ -141,6 +143,7 @@ class Reconciler:
         Raises:
             DatabaseUnavailable: nothing more was done; the same round may be repeated.
         """
+        began = time.monotonic()
         facts = await self._tools.database.facts(ids)
         for job_id in set(ids) - facts.keys():
             await self._without_row(job_id)
@@ -148,7 +151,7 @@ class Reconciler:
         decided = [(snapshot, decide(snapshot)) for snapshot in seen if snapshot is not None]
         failing = [(snapshot, verdict) for snapshot, verdict in decided if verdict.action is Action.FAIL]
         await self._fail(failing)
-        await asyncio.gather(*(self._act(s, v) for s, v in decided if v.action is not Action.FAIL))
+        await asyncio.gather(*(self._act(s, v, began) for s, v in decided if v.action is not Action.FAIL))
 
     async def _look(self, facts: JobFacts) -> Snapshot | None:
         job_id = facts.row.id
@@ -176,10 +179,14 @@ class Reconciler:
         )
         return Limits(pending=pending, active=active, grace=settings.grace_seconds)
 
-    async def _act(self, snapshot: Snapshot, verdict: Verdict) -> None:
+    async def _act(self, snapshot: Snapshot, verdict: Verdict, began: float) -> None:
         job_id = snapshot.row.id
         match verdict.action:
             case Action.LAUNCH:
+                # The news of a claim may overtake the claim's own answer: what was launched since the look needs no second try.
+                if job_id in self._launching or self._launched.get(job_id, began) > began:
+                    self._queue.add(job_id, 0.5)
+                    return
                 log.info("launching again", job_id=job_id)
                 await self.launch([snapshot.row])
             case Action.DELETE_JOB:
@@ -210,6 +217,7 @@ class Reconciler:
         self._attempts.pop(job_id, None)
         self._deletions.pop(job_id, None)
         self._gone.pop(job_id, None)
+        self._launched.pop(job_id, None)
         self._homeless.pop(job_id, None)
         self.waiting.pop(job_id, None)
 
@@ -302,6 +310,7 @@ class Reconciler:
         if error is not None:
             return Fail(row.id, error, FailCondition.NO_FENCE)
         self._attempts.pop(row.id, None)
+        self._launched[row.id] = time.monotonic()
         self.wake(row.id, START_REVISIT_SECONDS)
         return None
 

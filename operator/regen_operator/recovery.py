@@ -175,11 +175,15 @@ def fenced_job_just_gone(s: Snapshot) -> Verdict | None:
 
 
 def fenced_pod_dead(s: Snapshot) -> Verdict | None:
-    """Fence, its pod ended, gone or past its grace: the run died, and is never launched again."""
+    """Fence, its pod ended, gone or past its grace: the run died, and is never launched again.
+
+    Its Job ends by itself, or is deleted here where it never would; one that has not within the grace period is deleted as
+    a partitioned node's.
+    """
     deleted = s.deletion_seen or (s.job is not None and s.job.deleting and not s.job.is_finished)
     error = why_it_died(s.job, s.pod, deleted_by_hand=deleted)
-    delete = s.job is not None and not s.job.is_finished
-    return _fail(s, error, error.classification.capitalize(), delete_job=delete)
+    never_ends = s.job is not None and not s.job.is_finished and (s.job.suspended or (s.pod is not None and s.pod.is_stuck))
+    return _fail(s, error, error.classification.capitalize(), delete_job=never_ends)
 
 
 CHECKS: Final[tuple[Check, ...]] = (

@@ -2,6 +2,11 @@
 
 Writes are what the API server pays for, so a status is written when it tells something that lasts: PENDING only once a job
 really waits, RUNNING once with its pod, the end at once. Contract section 5 and the CRD's rules say what may follow what.
+
+A job costs at most six writes: its object is made and deleted, its Job is made, its end is told. That leaves two. One is
+for what holds it up, either while it waits or while it starts; one for its pod. An Event of a failure, or the deletion of a
+Job that never started, comes out of the same two; the Event is the one that is spared, since the conditions say the same.
+The conditions' reasons tell what was written before, so that a new leader counts on.
 """
 
 from __future__ import annotations
@@ -9,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from regen_core.errors import Classification
 from regen_core.names import job_name
 from regen_core.states import JobStatus
 
@@ -21,8 +27,12 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-REFRESH_FACTOR: Final = 8
-"""A waiting job's place is written anew when it has waited so many times longer: a few writes however long the queue."""
+WRITES_PER_JOB: Final = 6
+PATIENCE_FACTOR: Final = 4
+"""A start that nothing is known to hold up is told of so many times later than one that something does."""
+UNTROUBLED: Final = frozenset({"Starting", "Launching"})
+AFTER_WAIT: Final = "ClaimedAfterWait"
+LATE: Final = "StartedLate"
 MAX_MESSAGE: Final = 1024
 
 
@@ -43,36 +53,48 @@ class Waiting:
     message: str
 
 
-def due_in(facts: JobFacts, previous: Mapping[str, Any], delays: Delays, *, written_at_age: float | None) -> float | None:
+def due_in(facts: JobFacts, previous: Mapping[str, Any], delays: Delays, heard: Waiting | None) -> float | None:
     """Seconds until this row's status should be written (0 is now); None where nothing is to be written by the clock.
 
-    ``written_at_age`` is how long a PENDING job had waited when its reason was written last.
+    ``heard`` is why its launched pod has not started, as far as is known.
     """
     row = facts.row
-    if row.status.is_terminal:
+    if row.status.is_terminal or _is_ahead(previous, row):
         return 0.0
-    if row.status is JobStatus.RUNNING:
-        if previous.get("phase") == "RUNNING":
-            return 0.0
-        delay = delays.running if facts.run is not None else delays.starting
-        return max(0.0, delay - _seconds(row.locked_at, facts.now))
-    age = _seconds(row.created_at, facts.now)
-    if written_at_age is None:
-        return max(0.0, delays.waiting - age)
-    return max(0.0, max(written_at_age, delays.waiting) * REFRESH_FACTOR - age)
+    if row.status is JobStatus.PENDING:
+        if _told_wait(previous):
+            return None
+        return max(0.0, delays.waiting - _seconds(row.created_at, facts.now))
+    claimed_for = _seconds(row.locked_at, facts.now)
+    if facts.run is not None:
+        return None if _reason_of(previous, "Launched")[0] == "True" else max(0.0, delays.running - claimed_for)
+    if previous.get("phase") == "RUNNING" or _told_wait(previous):
+        return None
+    troubled = heard is not None and heard.reason not in UNTROUBLED
+    return max(0.0, delays.starting * (1 if troubled else PATIENCE_FACTOR) - claimed_for)
 
 
-def pending_age(facts: JobFacts) -> float:
-    """How long the row has waited, in seconds."""
-    return _seconds(facts.row.created_at, facts.now)
+def may_tell_event(facts: JobFacts, previous: Mapping[str, Any], *, is_mirror: bool) -> bool:
+    """Whether a failed job's Event is within its writes. ``previous`` is the status before the end was written."""
+    error = facts.row.error or {}
+    # A type without a class is failed as it is claimed; any other Job that never started is deleted.
+    never_started = 0 if error.get("classification") == Classification.VALIDATION else 2
+    job = 1 if facts.run is not None else never_started
+    objects = 2 if is_mirror else 1  # one made by hand is told its row, and deleted by whoever made it
+    launched = _reason_of(previous, "Launched")
+    told = [_told_wait(previous), launched[0] == "False" or launched[1] == LATE, launched[0] == "True"]
+    end_and_event = 2
+    return objects + job + sum(told) + end_and_event <= WRITES_PER_JOB
 
 
-def waiting_reason(row: JobRow, queue: QueueFacts, caps: Caps, crowded: frozenset[str]) -> Waiting:
-    """Why a PENDING job waits: no room for its type, or else the narrowest cap that is reached, and its place.
+def waiting_reason(facts: JobFacts, queue: QueueFacts, caps: Caps, crowded: frozenset[str]) -> Waiting:
+    """Why a PENDING job waits: no room for its type, or else the narrowest cap that is reached, and its place by now.
 
     ``crowded`` are the types whose launched jobs find no node.
     """
-    place = f"place {queue.place} in the queue" if queue.place is not None else "not among the first thousand of the queue"
+    row = facts.row
+    where = f"place {queue.place} in the queue" if queue.place is not None else "not among the first thousand of the queue"
+    place = f"{where} at {facts.now:%H:%M:%S}Z"
     if row.type in crowded:
         return Waiting("NoRoom", f"jobs of type {row.type} that were launched before find no node; {place}")
     type_cap = caps.per_type.get(row.type or "")
@@ -151,11 +173,12 @@ def _conditions(facts: JobFacts, previous: Mapping[str, Any], status: Mapping[st
     if row.status is JobStatus.PENDING:
         why = {"reason": status.get("reason", "Queued"), "message": status.get("message", "")}
         return _timed([("Claimed", "False", why, row.created_at)], previous, facts.now)
-    conditions: list[tuple[str, str, Json, datetime | None]] = [
-        ("Claimed", "True", {"reason": "Claimed", "message": ""}, row.locked_at)
-    ]
+    claimed = {"reason": AFTER_WAIT if _told_wait(previous) else "Claimed", "message": ""}
+    conditions: list[tuple[str, str, Json, datetime | None]] = [("Claimed", "True", claimed, row.locked_at)]
+    launched = _reason_of(previous, "Launched")
     if run is not None:
-        conditions.append(("Launched", "True", {"reason": "Started", "message": ""}, run.started_at))
+        late = launched[0] == "False" or launched[1] == LATE
+        conditions.append(("Launched", "True", {"reason": LATE if late else "Started", "message": ""}, run.started_at))
     elif row.status is JobStatus.RUNNING:
         why = {"reason": status.get("reason", "Starting"), "message": status.get("message", "")}
         conditions.append(("Launched", "False", why, row.locked_at))
@@ -178,6 +201,25 @@ def _timed(conditions: list[tuple[str, str, Json, datetime | None]], previous: M
         time = old["lastTransitionTime"] if old is not None and old["status"] == holds else stamp(at or now)
         timed.append({"type": kind, "status": holds, **why, "lastTransitionTime": time})
     return timed
+
+
+def _reason_of(status: Mapping[str, Any], kind: str) -> tuple[str, str]:
+    """(status, reason) of a condition; empty where there is none."""
+    found = next((entry for entry in status.get("conditions") or [] if entry["type"] == kind), None)
+    return ("", "") if found is None else (found["status"], found["reason"])
+
+
+def _is_ahead(status: Mapping[str, Any], row: JobRow) -> bool:
+    """Whether a status tells more than the row knows, or of another row: the database was restored."""
+    phase = JobStatus(status.get("phase", JobStatus.PENDING))
+    further = phase.is_terminal if row.status is JobStatus.RUNNING else phase is not JobStatus.PENDING
+    return further or status.get("jobId", row.id) != row.id
+
+
+def _told_wait(status: Mapping[str, Any]) -> bool:
+    """Whether a status once said why its job waits; the row's own PENDING, told to an object made by hand, has no reason."""
+    holds, reason = _reason_of(status, "Claimed")
+    return reason == AFTER_WAIT or (holds == "False" and "reason" in status)
 
 
 def _run_time(started_at: datetime, completed_at: datetime | None) -> str:

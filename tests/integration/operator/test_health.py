@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -51,13 +52,23 @@ async def test_red_when_a_watch_is_silent_about_what_we_made() -> None:
     port = await server.start()
     try:
         assert (await ask(port, "/healthz"))[0] == 200, "a quiet cluster is no fault"
-        watch.expect()
+        watch.expect(time.monotonic())
         while (await ask(port, "/healthz"))[0] != 500:
             pass
         watch.heard()
         assert (await ask(port, "/healthz"))[0] == 200
     finally:
         await server.stop()
+
+
+def test_a_watch_that_told_of_it_before_the_answer_came_is_not_waited_for() -> None:
+    watch = WatchAge()
+    began = time.monotonic()
+    watch.heard()
+    watch.expect(began)
+    assert watch.age() == 0.0
+    watch.expect(time.monotonic() + 1)
+    assert watch.age() != 0.0
 
 
 async def test_not_ready_before_the_first_answer() -> None:

@@ -15,7 +15,7 @@ NO_ROOM = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
 
 
 async def test_a_type_whose_pods_find_no_node_is_not_claimed_until_they_do(world: World, running: Running) -> None:
-    async with running():
+    async with running(waiting_status_delay_seconds=1.0):
         first = await world.insert("document")
         await world.until("the Job is made", lambda: world.job(first))
         pod = world.make_pod(first, phase="Pending")

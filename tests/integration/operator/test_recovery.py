@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from regen_core.names import job_name
 from regen_core.states import Caps, Claim
+from regen_operator.kube import JOBS
 from regen_operator.manifests import JobOrder, build_job
 
 if TYPE_CHECKING:
@@ -61,8 +62,9 @@ async def test_an_active_job_of_a_row_that_ended_is_deleted(
 
 async def test_the_emergency_stop_before_the_fence(world: World, running: Running) -> None:
     job_id = await world.insert()
-    async with running():
+    async with running() as operator:
         await world.until("its Job is made", lambda: world.job(job_id))
+        await world.until("the watch told of it, and will of its end", lambda: operator.watches[JOBS].age() == 0.0)
         world.api.store.delete("jobs.batch", "regen-runs", job_name(job_id))
         row = await world.until_status(job_id, "FAILED")
         assert row["errorJson"]["classification"] == "cancelled"

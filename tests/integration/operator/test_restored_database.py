@@ -15,7 +15,7 @@ CUSTOM = "regenerationjobs.regeneration.dev"
 
 async def test_a_status_that_the_rules_refuse_means_delete_and_mirror_again(world: World, running: Running) -> None:
     job_id = await world.insert()
-    async with running():
+    async with running(waiting_status_delay_seconds=30.0):
         await world.until("it is mirrored", lambda: world.phase(job_id) == "RUNNING")
     body = world.custom(job_id)
     assert body is not None

@@ -14,6 +14,7 @@ from regen_operator.status import (
     build_status,
     due_in,
     is_refused,
+    may_tell_event,
     merge_patch,
     refused_status,
     stamp,
@@ -109,25 +110,75 @@ def test_the_patch_takes_away_what_is_no_longer_said() -> None:
     assert merge_patch({"phase": "RUNNING"}, {"phase": "PENDING", "reason": "Queued"}) == {"phase": "RUNNING", "reason": None}
 
 
+WAITED = build_status(facts("PENDING"), {}, Waiting("CapTotal", "20 of 20 jobs run"))
+INGESTED = build_status(facts("PENDING"), {}, None)
+STARTING = build_status(facts("RUNNING"), {}, Waiting("ImagePull", "no such image"))
+SHOWN = build_status(facts("RUNNING", RUN), {}, None)
+SHOWN_AFTER_WAIT = build_status(facts("RUNNING", RUN), WAITED, None)
+SHOWN_LATE = build_status(facts("RUNNING", RUN), STARTING, None)
+TROUBLE, SLOW = Waiting("ImagePull", "no such image"), Waiting("Starting", "its pod is starting")
+
+
 @pytest.mark.parametrize(
-    ("given", "previous", "written", "expected"),
+    ("given", "previous", "heard", "expected"),
     [
         (facts("PENDING", claimed=1), {}, None, 3.0),
         (facts("PENDING", claimed=9), {}, None, 0.0),
-        (facts("PENDING", claimed=9), {}, 6.0, 38.0),
-        (facts("PENDING", claimed=49), {}, 6.0, 0.0),
+        (facts("PENDING", claimed=9), INGESTED, None, 0.0),
+        (facts("PENDING", claimed=90_000), WAITED, None, None),
         (facts("RUNNING", RUN, claimed=1.5), {}, None, 0.5),
         (facts("RUNNING", RUN, claimed=2.5), {}, None, 0.0),
-        (facts("RUNNING", claimed=2.5), {}, None, 5.5),
-        (facts("RUNNING", claimed=9), {}, None, 0.0),
-        (facts("RUNNING", claimed=1), {"phase": "RUNNING"}, None, 0.0),
+        (facts("RUNNING", RUN, claimed=2.5), WAITED, None, 0.0),
+        (facts("RUNNING", RUN, claimed=90), STARTING, None, 0.0),
+        (facts("RUNNING", RUN, claimed=90), SHOWN, None, None),
+        (facts("RUNNING", claimed=2.5), {}, TROUBLE, 5.5),
+        (facts("RUNNING", claimed=2.5), {}, SLOW, 29.5),
+        (facts("RUNNING", claimed=2.5), {}, None, 29.5),
+        (facts("RUNNING", claimed=9), {}, TROUBLE, 0.0),
+        (facts("RUNNING", claimed=9), INGESTED, TROUBLE, 0.0),
+        (facts("RUNNING", claimed=90), STARTING, TROUBLE, None),
+        (facts("RUNNING", claimed=90), WAITED, TROUBLE, None),
         (facts("COMPLETED", claimed=0.1), {}, None, 0.0),
+        (facts("RUNNING", claimed=90), {**STARTING, "phase": "COMPLETED"}, None, 0.0),
+        (facts("RUNNING", claimed=90), {**STARTING, "jobId": "another"}, None, 0.0),
+        (facts("PENDING", claimed=1), STARTING, None, 0.0),
     ],
 )
 def test_when_a_status_is_worth_a_write(
-    given: JobFacts, previous: dict[str, Any], written: float | None, expected: float
+    given: JobFacts, previous: dict[str, Any], heard: Waiting | None, expected: float | None
 ) -> None:
-    assert due_in(given, previous, DELAYS, written_at_age=written) == pytest.approx(expected)
+    assert due_in(given, previous, DELAYS, heard) == (None if expected is None else pytest.approx(expected))
+
+
+UNKNOWN_TYPE = {"classification": "validation", "message": "no such type", "retryable": False}
+
+
+@pytest.mark.parametrize(
+    ("given", "previous", "is_mirror", "expected"),
+    [
+        (facts("FAILED", RUN), {}, True, True),
+        (facts("FAILED", RUN), SHOWN, True, True),
+        (facts("FAILED", RUN), WAITED, True, True),
+        (facts("FAILED", RUN), SHOWN_AFTER_WAIT, True, False),
+        (facts("FAILED", RUN), SHOWN_LATE, True, False),
+        (facts("FAILED", RUN), SHOWN_AFTER_WAIT, False, True),
+        (facts("FAILED"), {}, True, True),
+        (facts("FAILED"), STARTING, True, False),
+        (facts("FAILED"), STARTING, False, True),
+        (facts("FAILED", error=UNKNOWN_TYPE), WAITED, True, True),
+    ],
+)
+def test_the_event_of_a_failure_is_what_is_spared(
+    given: JobFacts, previous: dict[str, Any], *, is_mirror: bool, expected: bool
+) -> None:
+    assert may_tell_event(given, previous, is_mirror=is_mirror) is expected
+
+
+def test_conditions_remember_what_was_told_to_the_end() -> None:
+    end = build_status(facts("FAILED", RUN), SHOWN_AFTER_WAIT, None)
+    assert [entry["reason"] for entry in end["conditions"]] == ["ClaimedAfterWait", "Started", "lost"]
+    end = build_status(facts("FAILED", RUN), SHOWN_LATE, None)
+    assert [entry["reason"] for entry in end["conditions"]] == ["Claimed", "StartedLate", "lost"]
 
 
 @pytest.mark.parametrize(
@@ -141,9 +192,9 @@ def test_when_a_status_is_worth_a_write(
     ],
 )
 def test_a_waiting_job_names_the_narrowest_cap_and_its_place(queue: QueueFacts, crowded: set[str], reason: str) -> None:
-    waiting = waiting_reason(row("PENDING", requested_by="ann"), queue, Caps(20, {"document": 5}, 1), frozenset(crowded))
+    waiting = waiting_reason(facts("PENDING", requested_by="ann"), queue, Caps(20, {"document": 5}, 1), frozenset(crowded))
     assert waiting.reason == reason
-    assert waiting.message.endswith("place 3 in the queue")
+    assert waiting.message.endswith("place 3 in the queue at 03:04:05Z")
 
 
 def test_a_refused_object_says_why() -> None:
