@@ -148,6 +148,11 @@ class Mirror:
             for job_id, entry in mirrors.items()
             if (job_id not in facts or job_id in by_hand) and not entry.deleting
         )
+        await self._each(
+            self._guarded(entry.name, partial(self._delete, entry))
+            for job_id, entry in by_hand.items()
+            if job_id in facts and not entry.deleting and entry.is_expired(facts[job_id], self._settings.cr_ttl_seconds)
+        )
         self._tidy()
         return pause
 
@@ -229,7 +234,7 @@ class Mirror:
                 "job ended", job_id=row.id, status=str(row.status), reason=wanted.get("reason"), run_time=wanted.get("runTime")
             )
         first_told = row.status is JobStatus.FAILED and entry.status.get("phase") != "FAILED"
-        if first_told and may_tell_event(facts, entry.status, is_mirror=entry.is_mirror):
+        if first_told and may_tell_event(facts, entry.status):
             await self._tell_failure(entry, wanted, facts)
 
     def _why(self, facts: JobFacts, queue: QueueFacts | None) -> Waiting | None:

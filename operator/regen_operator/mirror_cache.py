@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from regen_core.names import ANNOTATION_JOB_ID, LABEL_MANAGED_BY, MANAGED_BY
 from regen_operator.custom import is_reserved
+from regen_operator.observers import moment
 from regen_operator.status import is_refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from regen_operator.rows import JobFacts
 
 Json = dict[str, Any]
 Key = tuple[str, str]
@@ -31,12 +35,18 @@ class Entry:
     job_id: str | None
     deleting: bool
     refused: bool
+    created_at: datetime
     status: Json
 
     @property
     def key(self) -> Key:
         """Namespace and name."""
         return self.namespace, self.name
+
+    def is_expired(self, facts: JobFacts, ttl_seconds: float) -> bool:
+        """Whether an object made by hand has told its job's end for its TTL; applied anew, it tells it for another."""
+        ended = facts.row.completed_at
+        return ended is not None and (facts.now - max(ended, self.created_at)).total_seconds() > ttl_seconds
 
 
 def read_entry(body: Mapping[str, Any], home: str) -> Entry:
@@ -58,6 +68,7 @@ def read_entry(body: Mapping[str, Any], home: str) -> Entry:
         job_id=annotated if is_mirror else status.get("jobId"),
         deleting="deletionTimestamp" in metadata,
         refused=is_refused(status),
+        created_at=moment(metadata["creationTimestamp"]),
         status=status,
     )
 

@@ -74,17 +74,17 @@ def due_in(facts: JobFacts, previous: Mapping[str, Any], delays: Delays, heard: 
     return max(0.0, delays.starting * (1 if troubled else PATIENCE_FACTOR) - claimed_for)
 
 
-def may_tell_event(facts: JobFacts, previous: Mapping[str, Any], *, is_mirror: bool) -> bool:
+def may_tell_event(facts: JobFacts, previous: Mapping[str, Any]) -> bool:
     """Whether a failed job's Event is within its writes. ``previous`` is the status before the end was written."""
     error = facts.row.error or {}
     # A type without a class is failed as it is claimed; any other Job that never started is deleted.
     never_started = 0 if error.get("classification") == Classification.VALIDATION else 2
     job = 1 if facts.run is not None else never_started
-    objects = 2 if is_mirror else 1  # one made by hand is told its row, and deleted by whoever made it
+    made_and_deleted = 2  # one made by hand is told its row instead of being made
     launched = _reason_of(previous, "Launched")
     told = [_told_wait(previous), launched[0] == "False" or launched[1] == LATE, launched[0] == "True"]
     end_and_event = 2
-    return objects + job + sum(told) + end_and_event <= WRITES_PER_JOB
+    return made_and_deleted + job + sum(told) + end_and_event <= WRITES_PER_JOB
 
 
 def waiting_reason(facts: JobFacts, queue: QueueFacts, caps: Caps, crowded: frozenset[str]) -> Waiting:

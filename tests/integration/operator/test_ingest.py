@@ -55,6 +55,23 @@ async def test_a_running_row_whose_applied_resource_goes_surfaces_under_its_own_
         assert world.status("mine")["jobId"] == job_id
 
 
+async def test_an_applied_resource_goes_after_its_ttl_and_applied_again_makes_no_second_run(
+    world: World, running: Running
+) -> None:
+    world.apply("mine")
+    async with running(cr_ttl_seconds=2):
+        job_id = await world.until("it has a row", lambda: world.status("mine").get("jobId"))
+        await world.until_status(job_id, "RUNNING")
+        await world.start(job_id, "uid", "pod")
+        await world.complete(job_id)
+        await world.until("it goes", lambda: world.find(CUSTOM, "regen", "mine") is None)
+        world.apply("mine")
+        await world.until("the old row is shown", lambda: world.status("mine").get("phase") == "COMPLETED")
+        assert world.status("mine")["jobId"] == job_id
+        await world.until("it goes again", lambda: world.find(CUSTOM, "regen", "mine") is None)
+        assert len(await world.query('SELECT id FROM "RegenerationJob"')) == 1
+
+
 async def test_a_reserved_name_is_refused(world: World, running: Running) -> None:
     world.apply(job_name("forged"))
     async with running():

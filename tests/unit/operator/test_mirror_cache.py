@@ -13,6 +13,7 @@ def body(
     name: str = "regen-a", revision: int = 5, *, uid: str = "u", namespace: str = HOME, ours: bool = True, **more: Any
 ) -> Any:
     metadata: dict[str, Any] = {"name": name, "namespace": namespace, "uid": uid, "resourceVersion": str(revision)}
+    metadata["creationTimestamp"] = "2026-01-02T03:04:05Z"
     if ours:
         metadata["labels"] = {"app.kubernetes.io/managed-by": "regen-operator"}
         metadata["annotations"] = {"regeneration.dev/job-id": "a"}

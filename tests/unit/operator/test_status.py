@@ -154,24 +154,20 @@ UNKNOWN_TYPE = {"classification": "validation", "message": "no such type", "retr
 
 
 @pytest.mark.parametrize(
-    ("given", "previous", "is_mirror", "expected"),
+    ("given", "previous", "expected"),
     [
-        (facts("FAILED", RUN), {}, True, True),
-        (facts("FAILED", RUN), SHOWN, True, True),
-        (facts("FAILED", RUN), WAITED, True, True),
-        (facts("FAILED", RUN), SHOWN_AFTER_WAIT, True, False),
-        (facts("FAILED", RUN), SHOWN_LATE, True, False),
-        (facts("FAILED", RUN), SHOWN_AFTER_WAIT, False, True),
-        (facts("FAILED"), {}, True, True),
-        (facts("FAILED"), STARTING, True, False),
-        (facts("FAILED"), STARTING, False, True),
-        (facts("FAILED", error=UNKNOWN_TYPE), WAITED, True, True),
+        (facts("FAILED", RUN), {}, True),
+        (facts("FAILED", RUN), SHOWN, True),
+        (facts("FAILED", RUN), WAITED, True),
+        (facts("FAILED", RUN), SHOWN_AFTER_WAIT, False),
+        (facts("FAILED", RUN), SHOWN_LATE, False),
+        (facts("FAILED"), {}, True),
+        (facts("FAILED"), STARTING, False),
+        (facts("FAILED", error=UNKNOWN_TYPE), WAITED, True),
     ],
 )
-def test_the_event_of_a_failure_is_what_is_spared(
-    given: JobFacts, previous: dict[str, Any], *, is_mirror: bool, expected: bool
-) -> None:
-    assert may_tell_event(given, previous, is_mirror=is_mirror) is expected
+def test_the_event_of_a_failure_is_what_is_spared(given: JobFacts, previous: dict[str, Any], *, expected: bool) -> None:
+    assert may_tell_event(given, previous) is expected
 
 
 def test_conditions_remember_what_was_told_to_the_end() -> None:
