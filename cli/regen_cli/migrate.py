@@ -22,6 +22,12 @@ def migrate(
     create_roles: Annotated[
         bool, typer.Option(envvar="REGEN_CREATE_ROLES", help="Make the roles; say no where a DBA has made them.")
     ] = True,
+    expand_only: Annotated[
+        bool,
+        typer.Option(
+            "--expand-only", help="Only add: leave out what would take something away from programs of the release before."
+        ),
+    ] = False,
     lock_timeout: Annotated[
         float,
         typer.Option(
@@ -55,6 +61,7 @@ def migrate(
         role_prefix=role_prefix,
         create_roles=create_roles,
         lock_timeout=lock_timeout,
+        expand_only=expand_only,
         announce=lambda line: typer.echo(line, err=True),
     )
-    typer.echo("the schema is up to date")
+    typer.echo("the schema has all that is added" if expand_only else "the schema is up to date")

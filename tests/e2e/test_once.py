@@ -55,6 +55,36 @@ async def test_a_second_pod_of_a_running_job_waits_and_the_first_completes(world
     assert fences == [fence]
 
 
+async def test_an_executors_start_is_counted_once_on_the_node(world: World) -> None:
+    job_id = await world.insert("probe_sleep", {"seconds": 4})
+    await world.started(job_id)
+    job = await world.launched(job_id)
+    second = await world.kube.create(PODS, world.runs, pod_like_that_of(job, f"{job['metadata']['name']}-second"))
+
+    async def counts() -> tuple[int, int] | None:
+        [first] = await world.pods(job_id)
+        if world.starts_on_the_node(first) and await waits(world, second["metadata"]["name"]):
+            return world.starts_on_the_node(first), world.starts_on_the_node(second)
+        return None
+
+    assert await world.until("the first pod executes and the second waits", counts) == (1, 0)
+
+    async def ended() -> bool:
+        assert world.starts_on_the_node(second) == 0
+        pod = await world.kube.find(PODS, world.runs, second["metadata"]["name"])
+        return pod is not None and pod["status"].get("phase") == "Failed"
+
+    await world.until("the second pod ends", ended)
+    assert (await world.ended(job_id))["status"] == "COMPLETED"
+
+
+async def waits(world: World, name: str) -> bool:
+    """Whether a pod's first container runs."""
+    pod = await world.kube.find(PODS, world.runs, name)
+    states = (pod or {}).get("status", {}).get("initContainerStatuses") or [{"state": {}}]
+    return "running" in states[0]["state"]
+
+
 def pod_like_that_of(job: dict[str, Any], name: str) -> dict[str, Any]:
     """A pod as the Job's own, with another name and without an owner: as after a partition or a stripped finalizer."""
     template = job["spec"]["template"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import pytest
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 CRS, JOBS, PODS, LEASES = "regenerationjobs", "jobs", "pods", "leases"
 WAIT_SECONDS = 40.0
+NODE_WAIT_SECONDS = 120.0
+"""A real node pulls, mounts and schedules, and may be small."""
 
 _numbers = itertools.count(1)
 
@@ -27,9 +31,9 @@ _numbers = itertools.count(1)
 class World:
     """One test's view of the stack. Every wait is for a condition, woken by the database's notification."""
 
-    def __init__(self, stack: Stack, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self.wait_seconds = wait_seconds
+        self.wait_seconds = NODE_WAIT_SECONDS if stack.config.kubeconfig else WAIT_SECONDS
         self.kube = stack.kube()
         self.namespace = stack.config.namespace
         self.runs = stack.config.runner_namespace
@@ -148,6 +152,19 @@ class World:
 
     async def pods(self, job_id: str) -> list[dict[str, Any]]:
         return await self.kube.find_all(PODS, self.runs, f"job-name={job_name(job_id)}")
+
+    def starts_on_the_node(self, pod: dict[str, Any]) -> int:
+        """How many executors were started in a pod, by the supervisor's mark in its volume: a file on the node.
+
+        The node keeps a pod's volumes until the pod has ended.
+        """
+        uid = pod["metadata"]["uid"]
+        if self.stack.config.kubeconfig is None:
+            return len(list(self.stack.folder.glob(f"**/{uid}/volumes/result/started")))
+        kubelet = Path(os.environ.get("REGEN_TEST_KUBELET", "/var/lib/kubelet"))
+        if not (kubelet / "pods").is_dir():
+            pytest.skip("not proven here: the node's folder of pods is not on this machine (REGEN_TEST_KUBELET)")
+        return len(list((kubelet / "pods" / uid).glob("volumes/*/result/started")))
 
     async def mirror(self, job_id: str) -> dict[str, Any] | None:
         return await self.kube.find(CRS, self.namespace, job_name(job_id))

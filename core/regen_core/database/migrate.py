@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from psycopg import sql
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
@@ -42,6 +43,7 @@ def migrate(
     role_prefix: str = DEFAULT_PREFIX,
     create_roles: bool = True,
     lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+    expand_only: bool = False,
     announce: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Makes or adopts the tables, and applies every version, function, trigger, owner and grant. Safe to repeat.
@@ -51,6 +53,7 @@ def migrate(
         role_prefix: what the five roles' names begin with.
         create_roles: false where a DBA has made the roles.
         lock_timeout: seconds to wait for a table's lock.
+        expand_only: stop before the first version that takes away what an older program uses (``contracts = True``).
         announce: is told, before it happens, what will hold a lock for long.
 
     Raises:
@@ -69,7 +72,7 @@ def migrate(
         _take_what_is_there(raw, names)
         config = alembic_config()
         config.attributes.update(connection=connection, announce=announce)
-        command.upgrade(config, "head")
+        command.upgrade(config, _last_that_expands(config) if expand_only else "head")
         roles.grant(raw, names)
         adopt_plans.grant(raw, names, ours=True)
         raw.execute("RESET ROLE")
@@ -84,6 +87,13 @@ def alembic_config() -> Config:
     config.set_main_option("script_location", str(files("regen_core").joinpath("migrations")))
     config.set_main_option("path_separator", "os")
     return config
+
+
+def _last_that_expands(config: Config) -> str:
+    """The newest version before the first that contracts. Alembic leaves a database that is past it as it is."""
+    versions = list(ScriptDirectory.from_config(config).walk_revisions())  # newest first
+    contracting = [version for version in versions if getattr(version.module, "contracts", False)]
+    return str(contracting[-1].down_revision) if contracting else "head"
 
 
 def _lock_out_others(raw: psycopg.Connection[Any], lock_timeout: float) -> None:

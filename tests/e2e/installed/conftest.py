@@ -19,9 +19,6 @@ from tests.e2e.world import World
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-WAIT_SECONDS = 120.0
-"""Fifty jobs share a small node."""
-
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def installation() -> AsyncIterator[Installation]:
@@ -35,7 +32,7 @@ async def installation() -> AsyncIterator[Installation]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(installation: Installation) -> AsyncIterator[World]:
-    world = World(installation, WAIT_SECONDS)
+    world = World(installation)
     await world.open()
     yield world
     await world.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, ClassVar
 
 from regen_executors.interface import Artifact, ExecutionResult
@@ -16,7 +17,10 @@ _CHUNK = 64 * 1024
 
 
 class FloodProbe:
-    """Writes ``inputs.bytes`` bytes to ``inputs.to``: ``out`` (a file; default), ``body`` (memory), ``stdout``, ``stderr``."""
+    """Writes ``inputs.bytes`` bytes to ``inputs.to``: ``out`` (a file; default), ``body`` (memory), ``stdout``, ``stderr``.
+
+    With ``inputs.hold`` it keeps the file for so many seconds: a node measures its disk only now and then.
+    """
 
     type: ClassVar[str] = "probe_flood"
     version: ClassVar[str] = "1"
@@ -34,6 +38,7 @@ class FloodProbe:
         path = instruction.out / "flood.bin"
         with path.open("wb") as file:
             _pour(file, size, b"x" * _CHUNK)
+        time.sleep(float(instruction.inputs.get("hold", 0)))
         return ExecutionResult((Artifact("flood.bin", "application/octet-stream", path),))
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from regen_core.database.migrate import check, migrate
+from regen_core.database.migrate import alembic_config, check, migrate
 from regen_core.database.refusal import SchemaRefused
 from regen_core.database.tables import VERSION_TABLE, metadata
 from regen_core.errors import DatabaseUnavailable, SettingsInvalid
@@ -20,6 +23,8 @@ from tests.integration.database.test_adopt import ENUM, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pytest_mock import MockerFixture
 
     from tests.database_fixtures import Database
 
@@ -198,3 +203,37 @@ def test_an_encoding_that_is_not_utf8_is_refused(empty_database: Database, fresh
             migrate(empty_database.server.url(name))
     finally:
         empty_database.server.drop_database(name)
+
+
+CONTRACTING = """
+revision, down_revision, branch_labels, depends_on = "9999", {before!r}, None, None
+contracts = True
+
+
+def upgrade() -> None:
+    from alembic import op
+
+    op.execute("COMMENT ON TABLE public.\\"RegenerationJob\\" IS 'contracted'")
+"""
+
+
+def test_what_contracts_waits_until_it_is_asked_for(
+    empty_database: Database, fresh: Connection, tmp_path: Path, mocker: MockerFixture
+) -> None:
+    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    (tmp_path / "contracting.py").write_text(CONTRACTING.format(before=head))
+    config = alembic_config()
+    shipped = Path(str(config.get_main_option("script_location"))) / "versions"
+    config.set_main_option("version_locations", os.pathsep.join([str(shipped), str(tmp_path)]))
+    mocker.patch("regen_core.database.migrate.alembic_config", return_value=config)
+
+    def comment() -> str | None:
+        [found] = fresh.execute("""SELECT obj_description('public."RegenerationJob"'::regclass)""").fetchone() or (None,)
+        return found
+
+    migrate(empty_database.url, expand_only=True)
+    assert comment() is None
+    migrate(empty_database.url)
+    assert comment() == "contracted"
+    migrate(empty_database.url, expand_only=True)
+    assert fresh.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone() == ("9999",), "it is never taken back"
