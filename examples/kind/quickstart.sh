@@ -65,7 +65,8 @@ backends() {
   fi
   sed -e "s|POSTGRES_IMAGE|$POSTGRES_IMAGE|" -e "s|STORE_IMAGE|$STORE_IMAGE|" "$here/backends.yaml" | kube apply -f - >/dev/null
   kube -n backends rollout status deployment/database deployment/store --timeout=300s
-  kube -n backends exec deploy/store -- sh -c 'echo "s3.bucket.create -name regen" | weed shell -master=localhost:9333' >/dev/null
+  kube -n backends exec deploy/store -- sh -c 'shell() { echo "$1" | weed shell -master=localhost:9333; }
+    shell s3.bucket.list | grep -qw regen || shell "s3.bucket.create -name regen"' >/dev/null
 }
 
 install() {
