@@ -14,10 +14,11 @@ from regen_api.console.previews import can_preview
 from regen_api.console.retries import ancestors
 from regen_api.console.session import Session
 from regen_api.console.timeline import timeline
-from regen_api.console.waiting import queues, reason
+from regen_api.console.waiting import reason
 from regen_api.console.words import failure
 from regen_api.cursor import MAX_CHARACTERS, Cursor
 from regen_api.jobs import queries
+from regen_api.jobs.queue import queues
 from regen_api.jobs.routes import TYPE_PATTERN, JobId, require_visible
 from regen_api.problems import invalid, not_found
 from regen_api.settings import Settings
@@ -43,7 +44,7 @@ async def index(
     console: Console = request.app.state.console
     if not session.is_admin:
         return console.render(request, "visitor.html")
-    return await _listed(request, queries.Filter(status, type), cursor)
+    return await _listed(request, queries.Filter(() if status is None else (status,), type), cursor)
 
 
 @router.get(f"{HOME}/filter")
@@ -77,7 +78,8 @@ async def _listed(request: Request, wanted: queries.Filter, cursor: str | None) 
         figures = await overview(connection)
         page = await queries.page(connection, wanted, place, PAGE)
         waiting = await queues(connection, [job.id for job in page.items if job.status is JobStatus.PENDING])
-    query = {name: str(value) for name, value in (("status", wanted.status), ("type", wanted.type)) if value is not None}
+    status = wanted.statuses[0] if wanted.statuses else None
+    query = {name: str(value) for name, value in (("status", status), ("type", wanted.type)) if value is not None}
     return console.render(
         request,
         "jobs.html",
@@ -88,7 +90,8 @@ async def _listed(request: Request, wanted: queries.Filter, cursor: str | None) 
         count_max=COUNT_MAX,
         jobs=page.items,
         reasons={job.id: reason(job, waiting[job.id], caps) for job in page.items if job.id in waiting},
-        wanted=wanted,
+        wanted_status=status,
+        wanted_type=wanted.type,
         statuses=list(JobStatus),
         types=sorted(FORMS),
         newest=f"{HOME}?{urlencode(query)}" if query else HOME,
