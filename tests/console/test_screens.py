@@ -31,6 +31,7 @@ PAGES = {
     "json": "/admin/new?editor=json",
     "table": f"/admin/jobs/{IDS.completed}/outputs/cities.csv/preview",
     "picture": f"/admin/jobs/{IDS.completed}/outputs/cover.png/preview",
+    "paper": f"/admin/jobs/{IDS.completed}/outputs/print.pdf/preview",
     "plans": "/admin/plans",
     "plan": f"/admin/plans/{IDS.plan}",
     "error": "/admin/jobs/none",

@@ -66,8 +66,18 @@ class Console:
     attempts: Cookie[Attempt]
     provider: Provider | None
 
-    def render(self, request: Request, name: str, *, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> Response:
-        """A page; only its living part, with an ETag, where the request asks for that."""
+    def render(
+        self, request: Request, name: str, *, status: HTTPStatus = HTTPStatus.OK, allows: str = "", **values: Any
+    ) -> Response:
+        """A page; only its living part, with an ETag, where the request asks for that.
+
+        Args:
+            request: whose session the page shows.
+            name: of the template.
+            status: of the answer.
+            allows: directives that this page's policy has besides every page's, each ended by a semicolon.
+            values: for the template.
+        """
         settings = request.app.state.parts.settings
         page = self.templates.get_template(name)
         context = {
@@ -78,7 +88,9 @@ class Console:
             "poll_seconds": settings.console_poll_seconds,
         } | values
         if LIVE not in request.headers or "live" not in page.blocks:
-            return Response(page.render(context), int(status), _headers(), "text/html")
+            headers = _headers()
+            headers["Content-Security-Policy"] = allows + headers["Content-Security-Policy"]
+            return Response(page.render(context), int(status), headers, "text/html")
         body = "".join(page.blocks["live"](page.new_context(context))).encode()
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         if matches(request.headers.get("If-None-Match", ""), tag):
