@@ -28,6 +28,7 @@ PAGES = {
     "again": f"/admin/jobs/{IDS.failed}/again",
     "new": "/admin/new",
     "plan-form": "/admin/new?type=plan_regeneration",
+    "asset-form": "/admin/new?type=asset",
     "json": "/admin/new?editor=json",
     "table": f"/admin/jobs/{IDS.completed}/outputs/cities.csv/preview",
     "picture": f"/admin/jobs/{IDS.completed}/outputs/cover.png/preview",
