@@ -127,6 +127,18 @@ def test_a_scrolled_list_stays_where_it_is(
     assert page.evaluate(where) == ["rows", 40, 200]
 
 
+def test_what_was_opened_stays_open_while_the_job_is_tried_again(
+    start: Start, open_window: Open, superuser: psycopg.Connection[Any], outputs: Path
+) -> None:
+    ids = seed(superuser, outputs)
+    page = open_window(start())
+    page.goto(f"/admin/jobs/{ids.failed}")
+    page.get_by_text("Where it failed").click()
+    add(superuser, "another", {"title": "A page"}, retry_of=ids.failed)
+    page.get_by_text("another is pending.").wait_for()
+    assert page.locator("#trace").get_attribute("open") is not None
+
+
 def test_an_answer_that_is_no_part_of_the_page_is_not_put_into_it(start: Start, open_window: Open) -> None:
     page = open_window(start())
     page.goto("/admin")

@@ -11,7 +11,7 @@ from regen_api.console.forms import FORMS, pretty
 from regen_api.console.overview import COUNT_MAX, HEIGHT, MINUTES, bars, overview
 from regen_api.console.pages import HOME, Admin, Console, Page, SignedIn, see_other
 from regen_api.console.previews import can_preview
-from regen_api.console.retries import ancestors
+from regen_api.console.retries import ancestors, later
 from regen_api.console.session import Session
 from regen_api.console.timeline import timeline
 from regen_api.console.waiting import reason
@@ -112,6 +112,7 @@ async def show(request: Request, session: SignedIn, job_id: Annotated[JobId, Pat
             raise not_found("job")
         events = await queries.events(connection, job_id)
         chain = await ancestors(connection, job.retry_of)
+        retries = await later(connection, job_id)
         queue = (await queues(connection, [job_id])).get(job_id)
     return console.render(
         request,
@@ -121,6 +122,7 @@ async def show(request: Request, session: SignedIn, job_id: Annotated[JobId, Pat
         waits=None if queue is None else reason(job, queue, known_caps(parts.settings)),
         failure=failure(job.error),
         chain=chain,
+        retries=retries,
         instruction=pretty(in_order(job.instruction)),
         digest=_digest(job.instruction),
         can_preview=can_preview,
