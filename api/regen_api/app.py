@@ -49,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.parts = parts
     problems.install(app)
-    for router in (plans.router, jobs.router, outputs.router, operational.router):
+    for router in (plans.router, jobs.queue, jobs.router, outputs.router, operational.router):
         app.include_router(router)
     served = console.install(app, parts)
     openapi.install(app)

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from regen_cli import jobs
-from regen_cli.database import Database
+from regen_cli.choose import ApiUrlOption, open_jobs
 from regen_cli.exits import DoesNotHold, NotFound
-from regen_cli.objects import BLOCK, ObjectMissing, Objects, located
+from regen_cli.objects import BLOCK, ObjectMissing
 from regen_cli.printing import Format, FormatOption, emit, size
 from regen_cli.showing import JobArgument  # noqa: TC001 - typer reads the annotation
 from regen_core.errors import RegenError, ValidationFailed
@@ -26,6 +25,7 @@ from regen_core.states import JobStatus
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from regen_cli.jobs import Jobs
     from regen_core.invariants import JobRecord
     from regen_core.manifest import OutputRow
 
@@ -41,6 +41,7 @@ def output(
     ] = Path(),
     to: Annotated[str | None, typer.Option("--to", help="Another name for the one file; - writes to standard output.")] = None,
     form: FormatOption = Format.TABLE,
+    api_url: ApiUrlOption = None,
 ) -> None:
     """Download a job's outputs.
 
@@ -50,21 +51,20 @@ def output(
     if to is not None and name is None:
         msg = "--to: expected the NAME of one output beside it, got none"
         raise ValidationFailed(msg)
-    with Database.from_environment() as database:
-        job = jobs.find(database, job_id)
-    wanted = _wanted(job, name)
-    objects = Objects(os.environ)
-    if to == "-":
-        _to_stdout(objects, wanted[0])
-        return
-    targets = [Path(to) if to is not None else directory / _file_name(one) for one in wanted]
-    for target in targets:
-        if target.exists() or target.is_symlink():
-            raise _taken(target)
-    for one, target in zip(wanted, targets, strict=True):
-        _download(objects, one, target)
-        if form is Format.TABLE:
-            typer.echo(f"{target}  {size(one.size_bytes)}  sha256 {one.sha256}")
+    with open_jobs(api_url) as jobs:
+        job = jobs.find(job_id)
+        wanted = _wanted(job, name)
+        if to == "-":
+            _to_stdout(jobs, job, wanted[0])
+            return
+        targets = [Path(to) if to is not None else directory / _file_name(one) for one in wanted]
+        for target in targets:
+            if target.exists() or target.is_symlink():
+                raise _taken(target)
+        for one, target in zip(wanted, targets, strict=True):
+            _download(jobs, job, one, target)
+            if form is Format.TABLE:
+                typer.echo(f"{target}  {size(one.size_bytes)}  sha256 {one.sha256}")
     if form is not Format.TABLE:
         files = zip(wanted, targets, strict=True)
         emit({"items": [one.as_json() | {"path": str(target)} for one, target in files]}, form)
@@ -89,17 +89,17 @@ def _file_name(one: OutputRow) -> str:
     return one.name
 
 
-def _to_stdout(objects: Objects, one: OutputRow) -> None:
+def _to_stdout(jobs: Jobs, job: JobRecord, one: OutputRow) -> None:
     with tempfile.TemporaryFile() as draft:
-        _fill(objects, one, draft)
+        _fill(jobs, job, one, draft)
         draft.seek(0)
         shutil.copyfileobj(draft, sys.stdout.buffer, BLOCK)
         sys.stdout.buffer.flush()
 
 
-def _download(objects: Objects, one: OutputRow, target: Path) -> None:
+def _download(jobs: Jobs, job: JobRecord, one: OutputRow, target: Path) -> None:
     with _draft(target) as (file, draft):
-        _fill(objects, one, file)
+        _fill(jobs, job, one, file)
         file.flush()
         os.fsync(file.fileno())
         try:
@@ -122,11 +122,11 @@ def _draft(target: Path) -> Iterator[tuple[BinaryIO, str]]:
         raise RegenError(msg) from error
 
 
-def _fill(objects: Objects, one: OutputRow, file: BinaryIO) -> None:
+def _fill(jobs: Jobs, job: JobRecord, one: OutputRow, file: BinaryIO) -> None:
     digest, count = hashlib.sha256(), 0
     try:
-        with objects.open(located(one.ref)) as stream:
-            while block := stream.read(BLOCK):
+        with jobs.stream(job, one) as blocks:
+            for block in blocks:
                 digest.update(block)
                 count += len(block)
                 if count > one.size_bytes:

@@ -1,27 +1,24 @@
-"""Waiting for jobs: woken by the database's notifications, with a look every second underneath."""
+"""Waiting for jobs: woken where the way to them can wake, with a look every second or so underneath."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from regen_cli import jobs
 from regen_cli.exits import TimeUp
+from regen_cli.jobs import no_such_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from regen_cli.database import Database
-    from regen_cli.jobs import JobLine
-
-LOOK_SECONDS: Final = 1.0
+    from regen_cli.jobs import JobLine, Jobs
 
 
-def until_ended(database: Database, ids: Sequence[str], seconds: float | None) -> Iterator[list[JobLine]]:
+def until_ended(jobs: Jobs, ids: Sequence[str], seconds: float | None) -> Iterator[list[JobLine]]:
     """The jobs' lines, again and again, the last time when all have ended.
 
     Args:
-        database: entered.
+        jobs: where to look.
         ids: of jobs that exist.
         seconds: after which to give up; None for never.
 
@@ -30,18 +27,19 @@ def until_ended(database: Database, ids: Sequence[str], seconds: float | None) -
         TimeUp: ``seconds`` are over.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
-    database.listen()
+    jobs.listen()
     while True:
-        found = jobs.lines(database, ids)
+        found = jobs.lines(ids)
         if absent := set(ids) - {line.id for line in found}:
-            raise jobs.no_such_job(min(absent))
+            raise no_such_job(min(absent))
         yield found
         going = [line for line in found if not line.status.is_terminal]
         if not going:
             return
-        left = LOOK_SECONDS if deadline is None else deadline - time.monotonic()
+        pause = jobs.pause(len(ids))
+        left = pause if deadline is None else deadline - time.monotonic()
         if left <= 0:
             names = ", ".join(f"{line.id} is {line.status}" for line in going[:3])
             msg = f"expected an end within {seconds:g} s, got none: {names}; it goes on without us"
             raise TimeUp(msg)
-        database.wait(min(LOOK_SECONDS, left))
+        jobs.wait(min(pause, left))

@@ -1,33 +1,37 @@
-"""Asking for jobs and looking at them, straight on the database."""
+"""What can be asked of jobs, whichever way it goes: straight on the database, or over the HTTP API.
+
+``jobs_database`` and ``jobs_api`` are the two ways; which one serves a command, ``choose`` says.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
-
-from psycopg.types.json import Jsonb
+from typing import TYPE_CHECKING, Any, Protocol
 
 from regen_cli.exits import NotFound
-from regen_core.database.gather import snapshots
 from regen_core.errors import ValidationFailed
-from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime, timedelta
 
-    from regen_cli.database import Database
-    from regen_core.invariants import JobRecord
+    from regen_core.invariants import JobRecord, Snapshot
+    from regen_core.manifest import OutputRow
+    from regen_core.states import JobStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What ``trigger`` asks for; ``instruction`` is a JSON value that was checked."""
+    """What ``trigger`` asks for; ``instruction`` is a JSON value that was checked.
+
+    ``requested_by`` is None for whoever asks.
+    """
 
     job_id: str
     instruction: Any
     priority: int
-    requested_by: str
+    requested_by: str | None
     key: str | None
     retry_of: str | None
 
@@ -59,31 +63,21 @@ class JobLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
-    """The last job of a page; the next page begins after it."""
+class Wanted:
+    """Which jobs a list holds, newest first; empty and None are any. ``cursor`` is what an earlier page named."""
 
-    created_at: datetime
-    job_id: str
+    statuses: Sequence[JobStatus]
+    type: str | None
+    requester: str | None
+    cursor: str | None
 
-    def __str__(self) -> str:
-        return f"{self.created_at.isoformat(timespec='milliseconds')}/{self.job_id}"
 
-    @classmethod
-    def parse(cls, text: str) -> Cursor:
-        """The cursor that ``str`` wrote.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Jobs, newest first, and the cursor of the next page; None where this is the last."""
 
-        Raises:
-            ValidationFailed: it did not.
-        """
-        at, slash, job_id = text.partition("/")
-        try:
-            created_at = datetime.fromisoformat(at)
-        except ValueError:
-            created_at = None
-        if created_at is None or created_at.tzinfo is not None or not slash or not job_id:
-            msg = f"--cursor: expected what an earlier page named, such as 2026-01-31T12:00:00.000/<id>, got {text!r}"
-            raise ValidationFailed(msg)
-        return cls(created_at, job_id)
+    lines: list[JobLine]
+    following: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +90,84 @@ class Waiting:
     place: int | None
 
 
-def find(database: Database, job_id: str) -> JobRecord:
-    """Everything about one job, its instruction included.
+class Jobs(Protocol):
+    """A way to the jobs. Every call ends in bounded time.
 
-    Raises:
-        NotFound: there is no such job.
+    Raises, from every method: ``DatabaseUnavailable`` or ``Unavailable`` where the same call may be tried again,
+    ``RegenError`` where it is refused.
     """
-    for snapshot in snapshots(database.read, ids=[job_id], instructions=True):
-        return snapshot.jobs[0]
-    raise no_such_job(job_id)
+
+    def find(self, job_id: str) -> JobRecord:
+        """Everything about one job, its instruction included.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        ...
+
+    def waiting(self, job_id: str) -> Waiting | None:
+        """Why the job waits; None where it does not."""
+        ...
+
+    def page(self, wanted: Wanted, limit: int) -> Page:
+        """Up to ``limit`` jobs.
+
+        Raises:
+            ValidationFailed: the cursor is none.
+        """
+        ...
+
+    def lines(self, ids: Collection[str]) -> list[JobLine]:
+        """The given jobs, in their order; those that do not exist are left out."""
+        ...
+
+    def current(self, limit: int) -> list[JobLine]:
+        """What goes on just now; up to ``limit`` of the ended and of the waiting."""
+        ...
+
+    def insert(self, request: Request) -> tuple[str, bool]:
+        """Asks for the job, or finds the one that the same request made before.
+
+        Returns:
+            The job's id, and whether it was made just now.
+
+        Raises:
+            ValidationFailed: the idempotency key has another request, or the values are not taken.
+        """
+        ...
+
+    def listen(self) -> None:
+        """Asks to be woken, where that can be."""
+        ...
+
+    def pause(self, looked_at: int) -> float:
+        """Seconds between two looks at that many jobs."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Returns when something may have changed, or after ``seconds``."""
+        ...
+
+    def stream(self, job: JobRecord, output: OutputRow) -> AbstractContextManager[Iterator[bytes]]:
+        """An output's bytes, block by block, as they are.
+
+        Raises:
+            ObjectMissing: there are none.
+            StoreUnavailable: the same call may be tried again.
+        """
+        ...
+
+    def proof(self, job_id: str, judge: Callable[[JobRecord], None]) -> Snapshot:
+        """One job with its audit events and all that the store has of it, every object read whole.
+
+        Args:
+            job_id: of the job.
+            judge: raises where the job has nothing to be read.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        ...
 
 
 def no_such_job(job_id: str) -> NotFound:
@@ -112,72 +175,7 @@ def no_such_job(job_id: str) -> NotFound:
     return NotFound(f"job {job_id}: expected a row with that id, got none; `regen list` shows the newest")
 
 
-def page(
-    database: Database,
-    *,
-    statuses: Sequence[JobStatus],
-    job_type: str | None,
-    requester: str | None,
-    cursor: Cursor | None,
-    limit: int,
-) -> list[JobLine]:
-    """Up to ``limit`` jobs, newest first."""
-    parameters = {
-        "statuses": [str(status) for status in statuses] or None,
-        "type": job_type,
-        "requester": requester,
-        "before_at": cursor.created_at if cursor else None,
-        "before_id": cursor.job_id if cursor else None,
-        "limit": limit,
-    }
-    return [_line(row) for row in database.named("page", parameters)]
-
-
-def lines(database: Database, ids: Collection[str]) -> list[JobLine]:
-    """The given jobs, in their order; those that do not exist are left out."""
-    return [_line(row) for row in database.named("states", {"ids": list(ids)})]
-
-
-def current(database: Database, limit: int) -> list[JobLine]:
-    """What goes on just now; up to ``limit`` of the ended and of the waiting."""
-    return [_line(row) for row in database.named("current", {"limit": limit})]
-
-
-def waiting(database: Database, job_id: str) -> Waiting | None:
-    """Why the job waits; None where it does not."""
-    rows = database.named("waiting", {"ids": [job_id]})
-    return Waiting(*rows[0][1:]) if rows else None
-
-
-def insert(database: Database, request: Request) -> tuple[str, bool]:
-    """Inserts the request, or finds the job that the same request made before.
-
-    Returns:
-        The job's id, and whether it was made just now.
-
-    Raises:
-        ValidationFailed: the idempotency key has another request, or the database does not take the values.
-    """
-    parameters = {
-        "id": request.job_id,
-        "instruction": Jsonb(request.instruction),
-        "priority": request.priority,
-        "requested_by": request.requested_by,
-        "key": request.key,
-        "retry_of": request.retry_of,
-    }
-    if rows := database.write("insert", parameters):
-        return str(rows[0][0]), True
-    # The row that was in the way is committed, and rows are kept.
-    [(job_id, same)] = database.named("by_key", parameters)
-    if not same:
-        msg = (
-            f"--idempotency-key: expected one that is new, or that asks for the same again; {request.key!r} belongs to "
-            f"job {job_id}, which has another instruction, priority or retryOf"
-        )
-        raise ValidationFailed(msg)
-    return str(job_id), False
-
-
-def _line(row: tuple[Any, ...]) -> JobLine:
-    return JobLine(row[0], row[1], JobStatus(row[2]), *row[3:])
+def reused_key(key: str | None, other: str) -> ValidationFailed:
+    """The error for an idempotency key that ``other`` has taken."""
+    msg = f"--idempotency-key: expected one that is new, or that asks for the same again; {key!r} belongs to {other}"
+    return ValidationFailed(msg)

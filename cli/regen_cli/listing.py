@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regen_cli import jobs
-from regen_cli.database import Database
-from regen_cli.jobs import Cursor, JobLine
+from regen_cli.choose import ApiUrlOption, open_jobs
+from regen_cli.jobs import Wanted
 from regen_cli.printing import Format, FormatOption, duration, emit, say, show_tables, status_text, table
 from regen_cli.shapes import line_shape
 from regen_core.states import JobStatus  # noqa: TC001 - typer reads the annotation
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+    from regen_cli.jobs import JobLine
 
 COLUMNS = ("JOB", "TYPE", "STATUS", "PRIO", "RUN TIME", "AGE", "REQUESTED BY")
 
@@ -36,28 +37,18 @@ def list_jobs(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="Jobs on a page.")] = 20,
     cursor: Annotated[str | None, typer.Option("--cursor", help="The page after this; an earlier page names it.")] = None,
     output: FormatOption = Format.TABLE,
+    api_url: ApiUrlOption = None,
 ) -> None:
     """List jobs, newest first."""
-    after = Cursor.parse(cursor) if cursor is not None else None
-    with Database.from_environment() as database:
-        found = jobs.page(
-            database,
-            statuses=status or [],
-            job_type=job_type,
-            requester=requested_by,
-            cursor=after,
-            limit=limit + 1,
-        )
-    more = len(found) > limit
-    found = found[:limit]
-    following = str(Cursor(found[-1].created_at, found[-1].id)) if more else None
+    with open_jobs(api_url) as jobs:
+        page = jobs.page(Wanted(status or [], job_type, requested_by, cursor), limit)
     if output is not Format.TABLE:
-        emit({"items": [line_shape(line) for line in found], "nextCursor": following}, output)
+        emit({"items": [line_shape(line) for line in page.lines], "nextCursor": page.following}, output)
         return
-    show_tables(table(COLUMNS, (cells(line) for line in found)))
-    if following:
-        say(f"there are more: --cursor '{following}'")
-    elif not found:
+    show_tables(table(COLUMNS, (cells(line) for line in page.lines)))
+    if page.following:
+        say(f"there are more: --cursor '{page.following}'")
+    elif not page.lines:
         say("no such jobs")
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regen_cli import jobs
-from regen_cli.database import Database
+from regen_cli.choose import ApiUrlOption, open_jobs
 from regen_cli.printing import (
     Format,
     FormatOption,
@@ -39,21 +38,21 @@ if TYPE_CHECKING:
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.", show_default=False)]
 
 
-def show(job_id: JobArgument, *, output: FormatOption = Format.TABLE) -> None:
+def show(job_id: JobArgument, *, output: FormatOption = Format.TABLE, api_url: ApiUrlOption = None) -> None:
     """Show a job: why it waits or failed, and what came out."""
-    with Database.from_environment() as database:
-        job = jobs.find(database, job_id)
-        waiting = jobs.waiting(database, job_id) if job.status is JobStatus.PENDING else None
+    with open_jobs(api_url) as jobs:
+        job = jobs.find(job_id)
+        waiting = jobs.waiting(job_id) if job.status is JobStatus.PENDING else None
     if output is Format.TABLE:
         render_job(job, waiting)
     else:
         emit(job_shape(job, waiting), output)
 
 
-def events(job_id: JobArgument, *, output: FormatOption = Format.TABLE) -> None:
+def events(job_id: JobArgument, *, output: FormatOption = Format.TABLE, api_url: ApiUrlOption = None) -> None:
     """Show a job's audit events, oldest first."""
-    with Database.from_environment() as database:
-        job = jobs.find(database, job_id)
+    with open_jobs(api_url) as jobs:
+        job = jobs.find(job_id)
     if output is not Format.TABLE:
         emit({"items": [event_shape(event) for event in job.events]}, output)
         return

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from regen_core.invariants import Snapshot
 
 THREADS: Final = 8
-_MAX_MANIFEST_BYTES: Final = 16 << 20
+MAX_MANIFEST_BYTES: Final = 16 << 20
 """A manifest is read into memory; one that is larger is none of ours."""
 _PROBE: Final = ".regen-probe"
 """What every start of ``publish`` tries the store with; it belongs to no job."""
@@ -91,6 +91,6 @@ def _measured(objects: Objects, ref: str) -> ObjectRecord | None:
 def _content(objects: Objects, ref: str) -> bytes | None:
     try:
         with objects.open(located(ref)) as stream:
-            return stream.read(_MAX_MANIFEST_BYTES)
+            return stream.read(MAX_MANIFEST_BYTES)
     except ObjectMissing:
         return None

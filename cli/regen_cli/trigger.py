@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import re
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from regen_cli import follow, jobs
-from regen_cli.database import Database
+from regen_cli import follow
+from regen_cli.choose import ApiUrlOption, open_jobs
 from regen_cli.exits import JOB_FAILED
 from regen_cli.jobs import Request
 from regen_cli.objects import ObjectMissing, Objects
@@ -29,6 +28,8 @@ from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from regen_cli.jobs import Jobs
 
 _INT_MAX: Final = 2**31 - 1
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -61,30 +62,35 @@ def trigger(
         str | None, typer.Option("--idempotency-key", help="The same key with the same request makes one job, once.")
     ] = None,
     requested_by: Annotated[
-        str | None, typer.Option("--requested-by", help="Whom caps count; cli:<your user name> by default.")
+        str | None,
+        typer.Option(
+            "--requested-by", help="Whom caps count; cli:<your user name> by default, over the API the token's subject."
+        ),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait for the end; exit 4 if it is FAILED.")] = False,
     timeout: Annotated[float | None, typer.Option("--timeout", min=0, help="Seconds to wait at most; exit 6 then.")] = None,
     output: FormatOption = Format.TABLE,
+    api_url: ApiUrlOption = None,
 ) -> None:
-    """Ask for a job: insert one PENDING row, and print its id.
+    """Ask for a job: make one PENDING row, and print its id.
 
-    Needs a login with the role regen_api. The instruction is checked here first; the inputs are the executor's to judge.
+    Needs a login with the role regen_api, or over the API an admin's token. The instruction is checked here first; the
+    inputs are the executor's to judge.
     """
-    with Database.from_environment() as database:
-        instruction = _instruction(database, job_type, inputs, source or [], retry_of)
-        request = Request(new_job_id(), instruction, priority, requested_by or _me(), idempotency_key, retry_of)
-        job_id, made = jobs.insert(database, request)
+    with open_jobs(api_url) as jobs:
+        instruction = _instruction(jobs, job_type, inputs, source or [], retry_of)
+        request = Request(new_job_id(), instruction, priority, requested_by, idempotency_key, retry_of)
+        job_id, made = jobs.insert(request)
         if not made:
             say(f"job {job_id} was made by the same request before")
         if wait:
             say(f"job {job_id}: waiting for its end")
-            for _ in follow.until_ended(database, [job_id], timeout):
+            for _ in follow.until_ended(jobs, [job_id], timeout):
                 pass
         elif output is Format.TABLE:
             typer.echo(job_id)
             return
-        job = jobs.find(database, job_id)
+        job = jobs.find(job_id)
     if output is Format.TABLE:
         render_job(job, None)
     else:
@@ -93,16 +99,14 @@ def trigger(
         raise typer.Exit(JOB_FAILED)
 
 
-def _instruction(
-    database: Database, job_type: str | None, inputs: str | None, sources: Sequence[str], retry_of: str | None
-) -> Any:
+def _instruction(jobs: Jobs, job_type: str | None, inputs: str | None, sources: Sequence[str], retry_of: str | None) -> Any:
     """The instruction to insert, checked.
 
     Raises:
         ValidationFailed: names the argument that is wrong.
         NotFound: there is no job to try again.
     """
-    old = jobs.find(database, retry_of) if retry_of is not None else None
+    old = jobs.find(retry_of) if retry_of is not None else None
     if old is not None and not old.status.is_terminal:
         msg = f"--retry-of: expected a job that has ended, got {old.id}, which is {old.status}"
         raise ValidationFailed(msg)
@@ -183,10 +187,3 @@ def _source(text: str) -> dict[str, str]:
         raise ValidationFailed(f"--source {name}: {error.message}") from error
     say(f"--source {name}: took the digest of what lies there now, {sha256}")
     return {"name": name, "uri": rest, "sha256": sha256}
-
-
-def _me() -> str:
-    try:
-        return f"cli:{getpass.getuser()}"
-    except (OSError, KeyError):  # no such user, as in a container
-        return "cli"

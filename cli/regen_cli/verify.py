@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from regen_cli.database import Database
+from regen_cli.choose import ApiUrlOption, open_jobs
 from regen_cli.exits import VIOLATION, NotFound
 from regen_cli.findings import print_violations, progress
-from regen_cli.jobs import no_such_job
-from regen_cli.objects import Objects
 from regen_cli.printing import Format, FormatOption, emit, size
 from regen_cli.shapes import violation_shape
 from regen_cli.showing import JobArgument  # noqa: TC001 - typer reads the annotation
-from regen_cli.stored import with_objects
 from regen_core.canonical import instruction_digest
-from regen_core.database.gather import snapshots
 from regen_core.invariants import check
 from regen_core.states import JobStatus
 
@@ -25,23 +20,15 @@ if TYPE_CHECKING:
     from regen_core.invariants import JobRecord, Violation
 
 
-def verify(job_id: JobArgument, *, output: FormatOption = Format.TABLE) -> None:
+def verify(job_id: JobArgument, *, output: FormatOption = Format.TABLE, api_url: ApiUrlOption = None) -> None:
     """Check a COMPLETED job's output against what was recorded.
 
     Every object is read. Compared are size and SHA-256 of each with the database, the manifest with the rows and the
-    instruction, and the audit events with both. Exits 5 where something differs. There is no signature to check yet.
+    instruction, and the audit events with both; over the API, as the API gives them. Exits 5 where something differs.
+    There is no signature to check yet.
     """
-    with Database.from_environment() as database, progress("reading the objects"):
-        found = list(snapshots(database.read, ids=[job_id], instructions=True))
-        if not found:
-            raise no_such_job(job_id)
-        [snapshot] = found
-        [job] = snapshot.jobs
-        if job.status is not JobStatus.COMPLETED or job.ended_before_regen:
-            was = "one that was COMPLETED before regen was installed" if job.ended_before_regen else str(job.status)
-            msg = f"job {job_id}: expected a COMPLETED job, which alone has an output to verify, got {was}"
-            raise NotFound(msg)
-        snapshot = with_objects(snapshot, Objects(os.environ), deep=True)
+    with open_jobs(api_url) as jobs, progress("reading the objects"):
+        snapshot = jobs.proof(job_id, _judge)
     [job] = snapshot.jobs
     violations = check(snapshot)
     if output is Format.TABLE:
@@ -50,6 +37,13 @@ def verify(job_id: JobArgument, *, output: FormatOption = Format.TABLE) -> None:
         emit(_shape(job, violations), output)
     if violations:
         raise typer.Exit(VIOLATION)
+
+
+def _judge(job: JobRecord) -> None:
+    if job.status is not JobStatus.COMPLETED or job.ended_before_regen:
+        was = "one that was COMPLETED before regen was installed" if job.ended_before_regen else str(job.status)
+        msg = f"job {job.id}: expected a COMPLETED job, which alone has an output to verify, got {was}"
+        raise NotFound(msg)
 
 
 def _print(job: JobRecord, violations: list[Violation]) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.live import Live
 
-from regen_cli import follow, jobs
-from regen_cli.database import Database
+from regen_cli import follow
+from regen_cli.choose import ApiUrlOption, open_jobs
 from regen_cli.exits import JOB_FAILED
 from regen_cli.listing import COLUMNS, cells
 from regen_cli.printing import console, duration, moment, printable, table
@@ -19,7 +19,7 @@ from regen_core.states import JobStatus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from regen_cli.jobs import JobLine
+    from regen_cli.jobs import JobLine, Jobs
 
 SHOWN: Final = 20
 
@@ -32,6 +32,7 @@ def watch(
     timeout: Annotated[
         float | None, typer.Option("--timeout", min=0, help="Seconds to watch at most; exit 6 if jobs go on then.")
     ] = None,
+    api_url: ApiUrlOption = None,
 ) -> None:
     """Watch jobs to their end, or, without any, what goes on.
 
@@ -40,20 +41,20 @@ def watch(
     """
     ids = list(dict.fromkeys(job_ids or []))
     last: list[JobLine] = []
-    with Database.from_environment() as database:
-        looks = follow.until_ended(database, ids, timeout) if ids else _everything(database, timeout)
+    with open_jobs(api_url) as jobs:
+        looks = follow.until_ended(jobs, ids, timeout) if ids else _everything(jobs, timeout)
         for last in _shown(looks):  # noqa: B007 - the last look is what counts
             pass
     if ids and any(line.status is JobStatus.FAILED for line in last):
         raise typer.Exit(JOB_FAILED)
 
 
-def _everything(database: Database, seconds: float | None) -> Iterator[list[JobLine]]:
+def _everything(jobs: Jobs, seconds: float | None) -> Iterator[list[JobLine]]:
     deadline = None if seconds is None else time.monotonic() + seconds
-    database.listen()
+    jobs.listen()
     while deadline is None or time.monotonic() < deadline:
-        yield jobs.current(database, SHOWN)
-        database.wait(follow.LOOK_SECONDS)
+        yield jobs.current(SHOWN)
+        jobs.wait(jobs.pause(1))
 
 
 def _shown(looks: Iterable[list[JobLine]]) -> Iterator[list[JobLine]]:

@@ -33,6 +33,30 @@ def png(width: int = 240, height: int = 120) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
 
 
+def pdf() -> bytes:
+    """A page of A4, red but for its title."""
+    drawing = b"0.8 0.1 0.1 rg 0 0 595 842 re f 1 1 1 rg BT /F1 36 Tf 60 740 Td (Third edition) Tj ET"
+    parts = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(drawing), drawing),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    whole, places = b"%PDF-1.7\n", []
+    for number, part in enumerate(parts, 1):
+        places.append(len(whole))
+        whole += b"%d 0 obj\n%s\nendobj\n" % (number, part)
+    table = b"0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % place for place in places)
+    size = len(parts) + 1
+    return whole + b"xref\n0 %d\n%strailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (
+        size,
+        table,
+        size,
+        len(whole),
+    )
+
+
 def store(folder: Path, job_id: str, name: str, content: bytes, media_type: str) -> dict[str, Any]:
     """Writes an output's bytes; answers its row."""
     path = folder / "document" / job_id / name
@@ -125,7 +149,7 @@ def seed(connection: psycopg.Connection[Any], folder: Path) -> Seeded:
         ("cover.png", png(), "image/png"),
         ("notes.md", MARKDOWN.encode(), "text/markdown; charset=utf-8"),
         ("plan.json", PLAN.encode(), "application/json"),
-        ("print.pdf", b"%PDF-1.7\n%%EOF\n", "application/pdf"),
+        ("print.pdf", pdf(), "application/pdf"),
     ]
     manifest = store(folder, ids.completed, "manifest.json", b"{}", "application/json")["ref"]
     complete(connection, ids.completed, ref=manifest, outputs=[store(folder, ids.completed, *file) for file in files])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from regen_executors.asset.inputs import AssetInputs
 from tests.console.conftest import csrf, signed_in
 from tests.console.seed import Seeded, seed
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import httpx
     import psycopg
 
-    from tests.console.conftest import Start
+    from tests.console.conftest import Open, Start
 
 IDS = Seeded()
 
@@ -145,3 +146,37 @@ def test_pages_hold_every_job_once(client: httpx.Client, superuser: psycopg.Conn
     assert len(set(seen)) == 120
     assert client.get("/admin?cursor=nonsense").status_code == 400
     assert client.get("/admin?status=NONE").status_code == 400
+
+
+def test_an_image_is_described_in_the_browser(
+    start: Start, open_window: Open, superuser: psycopg.Connection[Any], outputs: Path
+) -> None:
+    page = open_window(start())
+    page.goto("/admin/new?type=asset")
+    page.get_by_label("File name").fill("photo.jpg")
+    page.get_by_label("Address").fill("s3://bucket/a(1)/photo.jpg?version=2")
+    page.get_by_label("SHA-256").fill("0" * 64)
+    first = page.get_by_role("group", name="Rendition 1")
+    first.get_by_label("Name").fill("thumb")
+    first.get_by_label("Format").select_option("webp")
+    first.get_by_label("Width").fill("200")
+    page.get_by_text("Rendition 2").click()
+    second = page.get_by_role("group", name="Rendition 2")
+    second.get_by_label("Name").fill("full")
+    page.get_by_role("button", name="Make the job").click()
+    page.get_by_role("alert").get_by_text("expected a value").wait_for()
+    assert page.locator("details[open]").count() == 1
+    page.get_by_role("link", name="Rendition 2: Format").click()
+    second.get_by_label("Format").select_option("png")
+    page.get_by_role("button", name="Make the job").click()
+    page.get_by_role("heading", name="Why it waits").wait_for()
+    row = superuser.execute("""SELECT "instructionJson" FROM "RegenerationJob" """).fetchone()
+    assert row is not None
+    AssetInputs.model_validate(row[0]["inputs"])
+    assert row[0]["inputs"]["renditions"] == [
+        {"name": "thumb", "format": "webp", "width": 200},
+        {"name": "full", "format": "png"},
+    ]
+    assert row[0]["sources"] == [{"name": "photo.jpg", "uri": "s3://bucket/a(1)/photo.jpg?version=2", "sha256": "0" * 64}]
+    page.goto(f"/admin/new?like={page.url.rpartition('/')[2]}")
+    assert page.get_by_role("group", name="Rendition 2").get_by_label("Name").input_value() == "full"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
 from tests.console.conftest import signed_in
-from tests.console.seed import CSV, Seeded, add, png, seed, store
+from tests.console.seed import CSV, Seeded, add, pdf, png, seed, store
 from tests.integration.database.jobs import claim, complete
 from tests.integration.database.jobs import start as take_fence
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
     import httpx
     import psycopg
+    from playwright.sync_api import Page
 
     from tests.console.conftest import Open, Start
 
@@ -48,7 +52,7 @@ def test_every_kind_is_shown_as_itself(client: httpx.Client, superuser: psycopg.
     assert "\n  &#34;topic&#34;: &#34;Interview prep&#34;" in client.get(f"{base}/plan.json/preview").text
     assert "The **third** edition" in client.get(f"{base}/notes.md/preview").text
     assert f'<img src="{base}/cover.png"' in client.get(f"{base}/cover.png/preview").text
-    assert client.get(f"{base}/print.pdf/preview").status_code == 404
+    assert f'data="{base}/print.pdf/shown"' in client.get(f"{base}/print.pdf/preview").text
     assert client.get(f"{base}/print.pdf").content.startswith(b"%PDF")
 
 
@@ -83,6 +87,56 @@ def test_a_picture_is_seen(start: Start, open_window: Open, superuser: psycopg.C
     page.goto(f"{path}/preview")
     size = page.get_by_role("img", name="The output a.png").evaluate("e => [e.naturalWidth, e.naturalHeight]")
     assert size == [30, 20]
+
+
+def test_a_pdf_is_seen(start: Start, open_window: Open, superuser: psycopg.Connection[Any], outputs: Path) -> None:
+    path = publish(superuser, outputs, "a.pdf", pdf(), "application/pdf")
+    page = open_window(start())
+    page.goto(f"{path}/preview")
+    if not page.evaluate("navigator.pdfViewerEnabled"):
+        pytest.skip("not proven here: this chromium has no PDF viewer")
+    until = time.monotonic() + 20
+    while (red := _share_of_red(page)) < 0.1:
+        assert time.monotonic() < until, f"the page that is red is not seen: {red:.0%}"
+
+
+def _share_of_red(page: Page) -> float:
+    """Of what the frame shows."""
+    picture = Image.open(io.BytesIO(page.locator("object").screenshot())).convert("RGB")
+    pixels = picture.tobytes()
+    reds = sum(1 for at in range(0, len(pixels), 3) if pixels[at] > 150 and pixels[at + 1] < 80 and pixels[at + 2] < 80)
+    return reds * 3 / len(pixels)
+
+
+def test_only_a_pdf_is_shown_in_a_frame_and_only_in_ours(
+    client: httpx.Client, superuser: psycopg.Connection[Any], outputs: Path
+) -> None:
+    seed(superuser, outputs)
+    base = f"/admin/jobs/{IDS.completed}/outputs"
+    answer = client.get(f"{base}/print.pdf/shown")
+    assert answer.content == pdf()
+    assert answer.headers["Content-Type"] == "application/pdf"
+    assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'; frame-ancestors 'self'"
+    assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    for name in ("notes.md", "cover.png", "plan.json", "manifest.json", "none.pdf"):
+        assert client.get(f"{base}/{name}/shown").status_code == 404
+    for page in (f"{base}/cover.png/preview", f"/admin/jobs/{IDS.completed}", "/admin"):
+        assert "frame-src" not in client.get(page).headers["Content-Security-Policy"]
+    assert "object-src 'self'; frame-src 'self'; " in client.get(f"{base}/print.pdf/preview").headers["Content-Security-Policy"]
+
+
+def test_a_pdf_that_is_none_does_nothing(
+    start: Start, open_window: Open, superuser: psycopg.Connection[Any], outputs: Path
+) -> None:
+    path = publish(superuser, outputs, "a.pdf", HOSTILE, "application/pdf; charset=utf-8")
+    page = open_window(start())
+    with page.expect_response(f"**{path}/shown") as answer:
+        page.goto(f"{path}/preview")
+    assert answer.value.headers["content-type"] == "application/pdf"
+    page.get_by_role("heading", name="a.pdf").wait_for()
+    assert page.title() == "a.pdf · regen"
+    assert all("taken" not in frame.title() for frame in page.frames)
 
 
 def test_what_was_swapped_in_the_store_is_not_shown(

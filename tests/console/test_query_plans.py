@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from regen_api.console.overview import counted_statement, ended_statement, oldest_statement
+from regen_api.console.retries import later_statement
 from regen_core.states import JobStatus
 from tests.integration.api.test_query_plans import crowded, indexes  # noqa: F401 - the fixture
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     import psycopg
 
 PENDING = {"RegenerationJob_queue_idx", "RegenerationJob_group_idx"}
+
+
+def test_the_retries_of_a_job(crowded: psycopg.Connection[Any]) -> None:  # noqa: F811
+    assert indexes(crowded, later_statement("old7")) == {"RegenerationJob_retryOf_idx"}
 
 
 def test_the_figures(crowded: psycopg.Connection[Any]) -> None:  # noqa: F811

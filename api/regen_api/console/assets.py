@@ -9,6 +9,7 @@ from typing import Final
 
 _MEDIA_TYPES: Final = {
     "console.css": "text/css; charset=utf-8",
+    "htmx.min.js": "text/javascript; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }

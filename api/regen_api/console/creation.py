@@ -129,7 +129,7 @@ def _prefilled(request: Request, job: Job) -> Response:
     inputs, sources = job.instruction.get("inputs"), job.instruction.get("sources")
     form = FORMS.get(job.type or "")
     extra = {"priority": [str(job.priority)]} | ({"retryOf": [job.id]} if job.status.is_terminal else {})
-    values = forms.shown(form, inputs) if form is not None and isinstance(inputs, dict) and not sources else None
+    values = forms.shown(form, inputs, sources) if form is not None and isinstance(inputs, dict) else None
     if form is not None and values is not None:
         return _typed(request, form, values | extra, {})
     text = {"type": [job.type or ""], "inputs": [forms.pretty(inputs)], "sources": [forms.pretty(sources) if sources else ""]}
@@ -150,9 +150,9 @@ def _render(
     request: Request, name: str, values: dict[str, list[str]], errors: Errors, status: HTTPStatus, **more: Any
 ) -> Response:
     console: Console = request.app.state.console
+    fields = () if more["form"] is None else more["form"].fields
     labels = {"type": "Type", "inputs": "Inputs", "sources": "Sources", "priority": "Priority", "retryOf": "Repeats"}
-    if more["form"] is not None:
-        labels |= {field.key: field.label for field in more["form"].fields}
+    labels |= {field.key: f"{field.group}: {field.label}" if field.group else field.label for field in fields}
     return console.render(
         request,
         name,
@@ -161,6 +161,7 @@ def _render(
         errors=errors,
         labels=labels,
         forms=FORMS,
+        opened={field.group for field in fields if field.key in errors or any(values.get(field.key, ()))},
         key=values.get("key", [""])[0] or uuid.uuid4().hex,
         json_address=f"{NEW}?{urlencode({'type': more['type'], 'editor': forms.JSON})}",
         **more,

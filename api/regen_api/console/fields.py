@@ -16,6 +16,8 @@ Given = Mapping[str, list[str]]
 
 PREFIX: Final = "in."
 """Before a field's name in the form, so that no input is taken for the form's own."""
+SOURCE_PREFIX: Final = "source."
+"""Likewise, of what describes the one source file that a form knows."""
 
 
 class FieldInvalid(Exception):
@@ -34,7 +36,7 @@ class Field:
     """One input.
 
     Attributes:
-        name: its name in ``inputs``.
+        name: its name in ``inputs``; dotted, such as ``renditions.0.width``, where it is inside of one.
         label: what a person reads.
         kind: how it is filled in.
         hint: what may stand in it, beneath the label.
@@ -44,6 +46,8 @@ class Field:
         least: characters, or the value of a number, at the least.
         most: likewise at the most.
         pattern: what text must match as a whole.
+        group: the heading under which it stands with its neighbours; those of a group may be left empty together.
+        of_source: whether it describes the source file, and is no input.
     """
 
     name: str
@@ -56,11 +60,13 @@ class Field:
     least: int | None = None
     most: int | None = None
     pattern: str | None = None
+    group: str = ""
+    of_source: bool = False
 
     @property
     def key(self) -> str:
         """The control's name."""
-        return PREFIX + self.name
+        return (SOURCE_PREFIX if self.of_source else PREFIX) + self.name
 
     def parse(self, given: Given) -> Any:
         """The value, or ``ABSENT``.

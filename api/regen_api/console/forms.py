@@ -9,18 +9,24 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from regen_api.console.fields import ABSENT, Field, FieldInvalid, Given, parse_json
+from regen_api.console.nesting import flattened, nested
 from regen_api.jobs.routes import MAX_PRIORITY, JobRequest
 from regen_api.plans.overrides import MAX_HOURS, MAX_NOTES, MAX_TOPIC, MIN_HOURS, MIN_TOPIC, as_utc
 from regen_api.wire import storable
 
 JSON: Final = "json"
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._\-]{0,99}"
+_SOURCE_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._\-]{0,127}"
+_URI: Final = r"(https|http|s3|file):\/\/[A-Za-z0-9._~:\/?#@!$&'\(\)*+,;=%\-]+"
+_URI_HINT: Final = "an address such as s3://bucket/photo.jpg; it is fetched and checked before the executor starts"
 _NAME_HINT: Final = "letters, digits, dots, dashes and underscores"
+_SOURCE_HINT: Final = f"{_NAME_HINT}, such as photo.jpg"
 
 Errors = dict[str, str]
 """A message by the key of the control that it belongs to."""
@@ -32,13 +38,21 @@ def _nothing_more(_: Mapping[str, Any]) -> Errors:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One executor's. ``rule`` looks at the inputs together; its errors are by input name."""
+    """One executor's. ``rule`` looks at the inputs together, each under its field's name, and so do its errors.
+
+    Where fields describe a source file, the input ``source`` is that file's name.
+    """
 
     type: str
     title: str
     purpose: str
     fields: tuple[Field, ...]
     rule: Callable[[Mapping[str, Any]], Errors] = field(default=_nothing_more)
+
+    @property
+    def groups(self) -> list[tuple[str, list[Field]]]:
+        """The fields under their headings, in order."""
+        return [(heading, list(some)) for heading, some in groupby(self.fields, lambda one: one.group)]
 
 
 def _one_text(inputs: Mapping[str, Any]) -> Errors:
@@ -72,6 +86,65 @@ def _dates_are_dates(inputs: Mapping[str, Any]) -> Errors:
         errors["deadlineDate"] = "expected a time after the start"
     return errors
 
+
+RENDITIONS: Final = 3
+"""That the form has room for; the executor makes more."""
+
+
+def _renditions_fit(inputs: Mapping[str, Any]) -> Errors:
+    errors: Errors = {}
+    seen = set()
+    for number in range(RENDITIONS):
+        at = f"renditions.{number}."
+        one = {name.removeprefix(at): value for name, value in inputs.items() if name.startswith(at)}
+        if not one:
+            continue
+        errors |= {at + name: "expected a value" for name in ("name", "format") if name not in one}
+        if one.get("fit") == "cover" and not {"width", "height"} <= one.keys():
+            errors[at + "fit"] = "expected width and height with cover"
+        if "quality" in one and one.get("format") == "png":
+            errors[at + "quality"] = "expected a quality only with jpeg or webp"
+        named = (str(one.get("name", "")).lower(), one.get("format"))
+        if named in seen and None not in named:
+            errors[at + "name"] = "expected another name, or another format, than the renditions before"
+        seen.add(named)
+    return errors
+
+
+def _rendition(number: int) -> tuple[Field, ...]:
+    at, group, is_first = f"renditions.{number}.", f"Rendition {number + 1}", number == 0
+    return (
+        Field(f"{at}name", "Name", hint="Of the file, without its ending.", required=is_first, pattern=_NAME, group=group),
+        Field(f"{at}format", "Format", "choice", options=("png", "jpeg", "webp"), required=is_first, group=group),
+        Field(f"{at}width", "Width", "number", hint="Pixels.", least=1, most=16_383, group=group),
+        Field(f"{at}height", "Height", "number", hint="Pixels.", least=1, most=16_383, group=group),
+        Field(f"{at}fit", "Fit", "choice", hint="In the box, or filling it.", options=("contain", "cover"), group=group),
+        Field(f"{at}quality", "Quality", "number", hint="Of JPEG and WebP.", least=1, most=100, group=group),
+        Field(f"{at}background", "Background", hint="a colour such as #ffffff", pattern=r"#[0-9a-fA-F]{6}", group=group),
+        Field(f"{at}watermark.text", "Watermark", least=1, most=200, group=group),
+    )
+
+
+ASSET: Final = Form(
+    "asset",
+    "Image",
+    "One image becomes renditions: resized, converted, watermarked, its metadata left behind. "
+    "Crops, fonts and more renditions are for the JSON editor.",
+    (
+        Field("source", "File name", hint=_SOURCE_HINT, required=True, pattern=_SOURCE_NAME, group="Image"),
+        Field(
+            "sourceFormat", "Format", "choice", hint="What the name ends in, where this is left alone.",
+            options=("png", "jpeg", "webp", "svg"), group="Image",
+        ),
+        Field("uri", "Address", hint=_URI_HINT, required=True, most=2048, pattern=_URI, group="Image", of_source=True),
+        Field(
+            "sha256", "SHA-256", hint="64 hex digits in lower case, as sha256sum prints them", required=True,
+            pattern=r"[0-9a-f]{64}", group="Image", of_source=True,
+        ),
+        *(one for number in range(RENDITIONS) for one in _rendition(number)),
+    ),
+    _renditions_fit,
+)  # fmt: skip
 
 DOCUMENT: Final = Form(
     "document",
@@ -130,7 +203,7 @@ PLAN: Final = Form(
     _dates_are_dates,
 )
 
-FORMS: Final[Mapping[str, Form]] = {form.type: form for form in (DOCUMENT, EXPORT, PLAN)}
+FORMS: Final[Mapping[str, Form]] = {form.type: form for form in (DOCUMENT, EXPORT, ASSET, PLAN)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +217,7 @@ class Read:
 def read_form(form: Form, given: Given) -> Read:
     """The request of a typed form."""
     inputs: dict[str, Any] = {}
+    source: dict[str, Any] = {}
     errors: Errors = {}
     for one in form.fields:
         try:
@@ -152,12 +226,18 @@ def read_form(form: Form, given: Given) -> Read:
             errors[one.key] = str(error)
             continue
         if value is not ABSENT:
-            inputs[one.name] = value
+            (source if one.of_source else inputs)[one.name] = value
+    keys = {one.name: one.key for one in form.fields}
     if not errors:
-        keys = {one.name: one.key for one in form.fields}
         errors = {keys[name]: message for name, message in form.rule(inputs).items()}
     priority = _priority(given, errors)
-    return _request({"type": form.type, "inputs": inputs, "priority": priority}, given, errors)
+    body: dict[str, Any] = {"type": form.type, "inputs": nested(inputs), "priority": priority}
+    if source:
+        body["sources"] = [{"name": inputs.get("source", "")} | source]
+    read = _request(body, given, errors)
+    return Read(
+        read.request, {keys.get("source", name) if name == "sources" else name: told for name, told in read.errors.items()}
+    )
 
 
 def read_json(given: Given) -> Read:
@@ -178,15 +258,33 @@ def read_json(given: Given) -> Read:
     return _request(body, given, errors)
 
 
-def shown(form: Form, inputs: Mapping[str, Any]) -> dict[str, list[str]] | None:
-    """What the form shows for these inputs; None where it cannot show them all, and the JSON editor has to."""
+def shown(form: Form, inputs: Mapping[str, Any], sources: object = None) -> dict[str, list[str]] | None:
+    """What the form shows for these inputs and sources; None where it cannot show all, and the JSON editor has to."""
     fields = {one.name: one for one in form.fields}
     try:
-        values = {fields[name].key: fields[name].shown(value) for name, value in inputs.items()}
+        given = flattened(inputs, [one.name for one in form.fields if not one.of_source]) | _source(form, inputs, sources)
+        values = {fields[name].key: fields[name].shown(value) for name, value in given.items()}
     except (KeyError, ValueError):
         return None
     # What is absent is left empty, not at the form's default: it is another job's input that is shown.
     return {one.key: values.get(one.key, []) for one in form.fields}
+
+
+def _source(form: Form, inputs: Mapping[str, Any], sources: object) -> dict[str, Any]:
+    """What the form's fields say of the one source that it knows.
+
+    Raises:
+        ValueError: there is another, or one of another form.
+    """
+    described = {one.name for one in form.fields if one.of_source}
+    if not sources and not described:
+        return {}
+    match sources:
+        case [dict() as one] if one.keys() == described | {"name"} and one["name"] == inputs.get("source"):
+            return {name: one[name] for name in described}
+        case _:
+            msg = "expected the one source that the form knows"
+            raise ValueError(msg)
 
 
 def defaults(form: Form) -> dict[str, list[str]]:

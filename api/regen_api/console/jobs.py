@@ -11,13 +11,14 @@ from regen_api.console.forms import FORMS, pretty
 from regen_api.console.overview import COUNT_MAX, HEIGHT, MINUTES, bars, overview
 from regen_api.console.pages import HOME, Admin, Console, Page, SignedIn, see_other
 from regen_api.console.previews import can_preview
-from regen_api.console.retries import ancestors
+from regen_api.console.retries import ancestors, later
 from regen_api.console.session import Session
 from regen_api.console.timeline import timeline
-from regen_api.console.waiting import queues, reason
+from regen_api.console.waiting import reason
 from regen_api.console.words import failure
 from regen_api.cursor import MAX_CHARACTERS, Cursor
 from regen_api.jobs import queries
+from regen_api.jobs.queue import queues
 from regen_api.jobs.routes import TYPE_PATTERN, JobId, require_visible
 from regen_api.problems import invalid, not_found
 from regen_api.settings import Settings
@@ -43,7 +44,7 @@ async def index(
     console: Console = request.app.state.console
     if not session.is_admin:
         return console.render(request, "visitor.html")
-    return await _listed(request, queries.Filter(status, type), cursor)
+    return await _listed(request, queries.Filter(() if status is None else (status,), type), cursor)
 
 
 @router.get(f"{HOME}/filter")
@@ -77,7 +78,8 @@ async def _listed(request: Request, wanted: queries.Filter, cursor: str | None) 
         figures = await overview(connection)
         page = await queries.page(connection, wanted, place, PAGE)
         waiting = await queues(connection, [job.id for job in page.items if job.status is JobStatus.PENDING])
-    query = {name: str(value) for name, value in (("status", wanted.status), ("type", wanted.type)) if value is not None}
+    status = wanted.statuses[0] if wanted.statuses else None
+    query = {name: str(value) for name, value in (("status", status), ("type", wanted.type)) if value is not None}
     return console.render(
         request,
         "jobs.html",
@@ -88,7 +90,8 @@ async def _listed(request: Request, wanted: queries.Filter, cursor: str | None) 
         count_max=COUNT_MAX,
         jobs=page.items,
         reasons={job.id: reason(job, waiting[job.id], caps) for job in page.items if job.id in waiting},
-        wanted=wanted,
+        wanted_status=status,
+        wanted_type=wanted.type,
         statuses=list(JobStatus),
         types=sorted(FORMS),
         newest=f"{HOME}?{urlencode(query)}" if query else HOME,
@@ -109,6 +112,7 @@ async def show(request: Request, session: SignedIn, job_id: Annotated[JobId, Pat
             raise not_found("job")
         events = await queries.events(connection, job_id)
         chain = await ancestors(connection, job.retry_of)
+        retries = await later(connection, job_id)
         queue = (await queues(connection, [job_id])).get(job_id)
     return console.render(
         request,
@@ -118,6 +122,7 @@ async def show(request: Request, session: SignedIn, job_id: Annotated[JobId, Pat
         waits=None if queue is None else reason(job, queue, known_caps(parts.settings)),
         failure=failure(job.error),
         chain=chain,
+        retries=retries,
         instruction=pretty(in_order(job.instruction)),
         digest=_digest(job.instruction),
         can_preview=can_preview,

@@ -36,6 +36,23 @@ _POLICY: Final = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
+HTMX_CONFIG: Final = {
+    "allowEval": False,
+    "allowScriptTags": False,
+    "includeIndicatorStyles": False,  # an inline style, which the policy forbids
+    "attributesToSettle": [],  # likewise: it sets style attributes
+    "historyEnabled": False,
+    "ignoreTitle": True,
+    "defaultSettleDelay": 0,
+    "timeout": 15_000,  # milliseconds
+    "responseHandling": [
+        {"code": "200", "swap": True},
+        {"code": "304|401", "swap": False},
+        {"code": "...", "swap": False, "error": True},
+    ],
+}
+"""How htmx behaves under ``_POLICY``, and which answers it puts in place; console.js says what becomes of the others."""
+
 log = structlog.get_logger("regen.api.console")
 
 
@@ -49,23 +66,43 @@ class Console:
     attempts: Cookie[Attempt]
     provider: Provider | None
 
-    def render(self, request: Request, name: str, *, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> Response:
-        """A page; only its living part, with an ETag, where the request asks for that."""
+    def render(
+        self, request: Request, name: str, *, status: HTTPStatus = HTTPStatus.OK, allows: str = "", **values: Any
+    ) -> Response:
+        """A page; only its living part, with an ETag, where the request asks for that.
+
+        Args:
+            request: whose session the page shows.
+            name: of the template.
+            status: of the answer.
+            allows: directives that this page's policy has besides every page's, each ended by a semicolon.
+            values: for the template.
+        """
         settings = request.app.state.parts.settings
         page = self.templates.get_template(name)
         context = {
             "request_path": request.url.path,
+            "request_target": _target(request),
             "session": self.sessions.read(request),
             "development": settings.env == "development",
             "poll_seconds": settings.console_poll_seconds,
         } | values
         if LIVE not in request.headers or "live" not in page.blocks:
-            return Response(page.render(context), int(status), _headers(), "text/html")
+            headers = _headers()
+            headers["Content-Security-Policy"] = allows + headers["Content-Security-Policy"]
+            return Response(page.render(context), int(status), headers, "text/html")
         body = "".join(page.blocks["live"](page.new_context(context))).encode()
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         if matches(request.headers.get("If-None-Match", ""), tag):
             return Response(None, int(HTTPStatus.NOT_MODIFIED), _headers() | {"ETag": tag})
         return Response(body, int(status), _headers() | {"ETag": tag}, "text/html")
+
+
+def _target(request: Request) -> str:
+    """Path and query as they were sent, for a page to ask for itself."""
+    path: bytes = request.scope["raw_path"]
+    query: bytes = request.scope["query_string"]
+    return (path + (b"?" + query if query else b"")).decode("ascii", "replace")
 
 
 def _headers() -> dict[str, str]:
@@ -87,6 +124,7 @@ def make_templates(files: dict[str, assets.Asset]) -> Environment:
     environment.filters["duration"] = timeline.duration
     environment.filters["size"] = timeline.size
     environment.filters["segment"] = lambda text: quote(text, safe="")
+    environment.globals["htmx_config"] = HTMX_CONFIG
     environment.globals["asset"] = lambda name: assets.address(files, name)
     return environment
 

@@ -1,7 +1,8 @@
 """``/admin/jobs/{id}/outputs/…``: an output's bytes, and a look at those that a page can show safely.
 
 What is shown was made by an executor: text is escaped, a table is read as data, an image is an image to the browser whatever
-is in it. Everything else is for downloading. Text and tables are shown only once the digest of all their bytes is right.
+is in it, and a PDF is one in a frame of its own that may run nothing. Everything else is for downloading. Text and tables are
+shown only once the digest of all their bytes is right; images and PDFs break off before their end where it is not.
 """
 
 from __future__ import annotations
@@ -27,13 +28,22 @@ router: Final = APIRouter(route_class=Page, include_in_schema=False)
 
 MAX_TEXT_BYTES: Final = 512 * 1024
 MAX_IMAGE_BYTES: Final = 16 * 1024 * 1024
+"""Of a PDF too."""
 ROWS: Final = 200
 COLUMNS: Final = 40
 CHARACTERS: Final = 100_000
 
 _IMAGES: Final = {"image/png", "image/jpeg", "image/webp", "image/gif", "image/svg+xml"}
+_PDF: Final = "application/pdf"
 _JSON: Final = {"application/json", "application/schema+json"}
 _LINES: Final = {"application/x-ndjson", "application/jsonl", "application/jsonlines"}
+
+_FRAMED: Final = {
+    "Content-Type": _PDF,
+    "Content-Disposition": "inline",
+    "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'self'",
+    "X-Frame-Options": "SAMEORIGIN",
+}
 
 OutputName = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
@@ -54,7 +64,7 @@ def _media_type(output: Output) -> str:
 def can_preview(output: Output) -> bool:
     """Whether there is something to look at."""
     kind = _media_type(output)
-    if kind in _IMAGES:
+    if kind in _IMAGES or kind == _PDF:
         return output.size_bytes <= MAX_IMAGE_BYTES
     return (kind.startswith("text/") or kind in _JSON | _LINES) and output.size_bytes <= MAX_TEXT_BYTES
 
@@ -71,6 +81,20 @@ async def download(
     return await outputs.download(request, session.principal, job_id, name, if_none_match)
 
 
+@router.get(f"{HOME}/jobs/{{jobId}}/outputs/{{name}}/shown")
+async def shown(
+    request: Request, session: SignedIn, job_id: Annotated[JobId, Path(alias="jobId")], name: OutputName
+) -> Response:
+    """A PDF's bytes, for the frame in its preview and nowhere else; whatever they are, they are a PDF to the browser."""
+    await require_visible(request, session.principal, job_id)
+    output = await request.app.state.parts.jobs.find_output(job_id, name)
+    if output is None or _media_type(output) != _PDF or not can_preview(output):
+        raise not_found("preview")
+    answer = await outputs.download(request, session.principal, job_id, name)
+    answer.headers.update(_FRAMED)
+    return answer
+
+
 @router.get(f"{HOME}/jobs/{{jobId}}/outputs/{{name}}/preview")
 async def preview(
     request: Request, session: SignedIn, job_id: Annotated[JobId, Path(alias="jobId")], name: OutputName
@@ -83,7 +107,7 @@ async def preview(
         raise not_found("preview")
     kind = _media_type(output)
     text, table = None, None
-    if kind not in _IMAGES:
+    if kind not in _IMAGES and kind != _PDF:
         text = (await _whole(request, output)).decode("utf-8", errors="replace")
         table = _table(text) if kind == "text/csv" else None
         if kind in _JSON:
@@ -93,7 +117,9 @@ async def preview(
         "preview.html",
         job_id=job_id,
         output=output,
+        allows="object-src 'self'; frame-src 'self'; " if kind == _PDF else "",
         is_image=kind in _IMAGES,
+        is_pdf=kind == _PDF,
         table=table,
         text=None if text is None or table is not None else text[:CHARACTERS],
         is_cut=table.is_cut if table is not None else text is not None and len(text) > CHARACTERS,

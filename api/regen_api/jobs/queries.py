@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select, true, tuple_
+from sqlalchemy import Text, bindparam, cast, select, true, tuple_
 
 from regen_api.cursor import Cursor
 from regen_api.jobs.views import Event, Job, JobPage, JobSummary, Output, Run
@@ -33,10 +33,11 @@ _EVENTS_MAX = 1000
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which jobs a list holds; None is any."""
+    """Which jobs a list holds; empty and None are any."""
 
-    status: JobStatus | None = None
+    statuses: tuple[JobStatus, ...] = ()
     type: str | None = None
+    requested_by: str | None = None
 
 
 async def page(connection: AsyncConnection, wanted: Filter, cursor: Cursor | None, limit: int) -> JobPage:
@@ -50,12 +51,15 @@ async def page(connection: AsyncConnection, wanted: Filter, cursor: Cursor | Non
 def page_statement(wanted: Filter, cursor: Cursor | None, limit: int) -> Select[Any]:
     """One row more than ``limit``, which tells that there is a next page."""
     statement = select(*_SUMMARY).order_by(job.c.createdAt.desc(), job.c.id.desc()).limit(limit + 1)
-    if wanted.status is not None:
-        # A literal, so that every plan may use the partial indexes.
-        status = bindparam("status", str(wanted.status), job_status, literal_execute=True)
-        statement = statement.where(job.c.status == status)
+    if wanted.statuses:
+        # Literals, so that every plan may use the partial indexes.
+        names = [str(status) for status in dict.fromkeys(wanted.statuses)]
+        statuses = bindparam("statuses", names, job_status, expanding=True, literal_execute=True)
+        statement = statement.where(job.c.status.in_(statuses))
     if wanted.type is not None:
         statement = statement.where(job.c.type == wanted.type)
+    if wanted.requested_by is not None:
+        statement = statement.where(job.c.requestedBy == wanted.requested_by)
     if cursor is not None:
         statement = statement.where(tuple_(job.c.createdAt, job.c.id) < tuple_(cursor.created_at, cursor.id))
     return statement
@@ -116,6 +120,7 @@ async def events(connection: AsyncConnection, job_id: str) -> list[Event]:
             audit_event.c.actor,
             audit_event.c.at,
             audit_event.c.detail,
+            cast(audit_event.c.detail, Text).label("detail_text"),
             audit_event.c.prevHash.label("prev_hash"),
             audit_event.c.hash,
         )

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, JsonValu
 from regen_api import wire
 from regen_api.cursor import MAX_CHARACTERS, Cursor
 from regen_api.jobs import creation, queries
-from regen_api.jobs.views import Accepted, Events, Job, JobPage
+from regen_api.jobs.views import Accepted, Events, Job, JobPage, Queue
 from regen_api.principal import Principal
 from regen_api.problems import invalid, not_found, responses
 from regen_api.security.authentication import Admin, Caller
@@ -21,10 +21,12 @@ from regen_core.names import MANIFEST_NAME, is_artifact_name
 from regen_core.states import JobStatus
 
 router: Final = APIRouter(prefix="/api/v1/regeneration-jobs", tags=["regeneration jobs"])
+queue: Final = APIRouter(prefix="/api/v1", tags=["regeneration jobs"])
 
 TYPE_PATTERN: Final = r"^[a-z][a-z0-9_]{0,62}$"
 MAX_PRIORITY: Final = 1_000_000
 MAX_PAGE: Final = 200
+REPLAYED: Final = "Idempotency-Replayed"
 
 ID_PATTERN: Final = r"^[^/\\\x00-\x1f\x7f]{1,200}$"
 """What the database lets be an id."""
@@ -107,7 +109,10 @@ _DOWNLOAD: Final = {
     | {
         202: {
             "description": "A PENDING job.",
-            "headers": {"Location": {"description": "The job.", "schema": {"type": "string"}, "required": True}},
+            "headers": {
+                "Location": {"description": "The job.", "schema": {"type": "string"}, "required": True},
+                REPLAYED: {"description": "`true` where this request was answered before.", "schema": {"const": "true"}},
+            },
             "links": {
                 name: {"operationId": name, "parameters": {"jobId": "$response.body#/id"}}
                 for name in ("readJob", "readJobEvents")
@@ -130,6 +135,8 @@ async def create_job(
     if made.is_new:
         request.app.state.parts.metrics.jobs.labels("job").inc()
     response.headers["Location"] = f"{router.prefix}/{made.accepted.id}"
+    if not made.is_new:
+        response.headers[REPLAYED] = "true"
     accepted: Accepted = made.accepted
     return accepted
 
@@ -151,8 +158,12 @@ async def create_job(
 async def list_jobs(
     request: Request,
     _: Admin,
-    status: Annotated[JobStatus | None, Query()] = None,
+    *,
+    status: Annotated[list[JobStatus], Query(max_length=len(JobStatus), description="May be repeated: any of these.")] = [],  # noqa: B006 - FastAPI copies it
     type: Annotated[str | None, Query(pattern=TYPE_PATTERN)] = None,  # noqa: A002 - the name of the wire
+    requested_by: Annotated[
+        str | None, Query(alias="requestedBy", max_length=200, pattern=r"^[^\x00]+$", description="The subject that asked.")
+    ] = None,
     cursor: Annotated[
         str | None,
         Query(
@@ -170,8 +181,18 @@ async def list_jobs(
             place = Cursor.decode(cursor)
         except ValueError as error:
             raise invalid("query.cursor", str(error)) from error
-    page: JobPage = await request.app.state.parts.jobs.page(queries.Filter(status, type), place, limit)
+    page: JobPage = await request.app.state.parts.jobs.page(queries.Filter(tuple(status), type, requested_by), place, limit)
     return page
+
+
+@queue.get("/queue", summary="What goes on", responses=responses(HTTPStatus.FORBIDDEN))
+async def read_queue(
+    request: Request,
+    _: Admin,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Of those that ended, and of those that wait.")] = 20,
+) -> Queue:
+    """What ended within the last minute, what runs, and the head of the queue. For admins."""
+    return Queue(items=await request.app.state.parts.jobs.going_on(limit))
 
 
 @router.get(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import exists, select
 
 from regen_api.jobs import creation, queries
+from regen_api.jobs.queue import going_on, queues
 from regen_api.plans import queries as plan_queries
 from regen_api.plans.snapshot import JOB_TYPE
 from regen_api.problems import conflict
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from regen_api.cursor import Cursor
     from regen_api.database import Database
-    from regen_api.jobs.views import Event, Job, JobPage, Output
+    from regen_api.jobs.views import Event, Job, JobPage, JobSummary, Output
     from regen_api.principal import Principal
 
 
@@ -50,7 +51,16 @@ class Jobs:
     async def find(self, job_id: str, caller: Principal | None = None) -> Job | None:
         """One job, if ``caller`` may see it; None for a caller is for those who have asked already."""
         async with self._database.reading() as connection:
-            return await queries.find(connection, job_id, None if caller is None or caller.is_admin else caller.subject)
+            found = await queries.find(connection, job_id, None if caller is None or caller.is_admin else caller.subject)
+            if found is None or found.status is not JobStatus.PENDING:
+                return found
+            waits = (await queues(connection, [job_id])).get(job_id)
+        return found.model_copy(update={"waiting": waits})
+
+    async def going_on(self, limit: int) -> list[JobSummary]:
+        """What ended within the last minute, what runs, and the head of the queue; ``limit`` of the first and the last."""
+        async with self._database.reading() as connection:
+            return await going_on(connection, limit)
 
     async def events(self, job_id: str) -> list[Event]:
         """A job's audit trail, oldest first."""

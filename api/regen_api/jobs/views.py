@@ -51,6 +51,21 @@ class Run(Answer):
     started_at: Stamp
 
 
+class Waiting(Answer):
+    """Why a PENDING job waits."""
+
+    place: Annotated[int | None, Field(description="Its place in the queue, from 1; null beyond the first thousand.")]
+    running: Annotated[int, Field(description="Jobs that run.")]
+    running_of_type: int
+    running_of_requester: int
+
+
+class Queue(Answer):
+    """What ended within the last minute, what runs, and the head of the queue, in this order."""
+
+    items: list[JobSummary]
+
+
 class Job(JobSummary):
     """Everything about a job."""
 
@@ -59,6 +74,7 @@ class Job(JobSummary):
     error: Annotated[Any, Field(description="`classification`, `retryable`, `message`, `detail`; null unless FAILED.")]
     run: Annotated[Run | None, Field(description="Null until a pod started it.")]
     outputs: list[Output]
+    waiting: Annotated[Waiting | None, Field(description="Null unless PENDING.")] = None
 
 
 class Event(Answer):
@@ -70,6 +86,7 @@ class Event(Answer):
     actor: Annotated[str, Field(description="The database login that moved the job.")]
     at: Stamp
     detail: Any
+    detail_text: Annotated[str, Field(description="The text of `detail` over which the hash was made.")]
     prev_hash: str | None
     hash: str
 

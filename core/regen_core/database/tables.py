@@ -73,6 +73,13 @@ Index("RegenerationJob_running_idx", job.c.lockedAt, postgresql_where=text("stat
 Index("RegenerationJob_ended_idx", job.c.completedAt, job.c.id, postgresql_where=job.c.completedAt.is_not(None))
 Index("RegenerationJob_list_idx", job.c.createdAt, job.c.id)
 Index("RegenerationJob_failed_idx", job.c.createdAt, job.c.id, postgresql_where=text("status = 'FAILED'"))
+Index(
+    "RegenerationJob_retryOf_idx",
+    job.c.retryOf,
+    job.c.createdAt,
+    job.c.id,
+    postgresql_where=job.c.retryOf.is_not(None),
+)
 
 run: Final = Table(
     "RegenerationRun",

@@ -36,6 +36,7 @@ async def test_twenty_at_once_are_one(admin: httpx.AsyncClient, superuser: psyco
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.text for answer in answers}) == 1
     assert len({answer.headers["Location"] for answer in answers}) == 1
+    assert [answer.headers.get("Idempotency-Replayed") for answer in answers].count("true") == 19
     assert count(superuser) == 1
 
 

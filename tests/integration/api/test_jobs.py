@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from regen_core.database.audit import AuditRecord, event_hash
 from tests.integration.database.jobs import claim, complete, start
 
 if TYPE_CHECKING:
@@ -90,6 +93,50 @@ async def test_filters_by_status_and_type(admin: httpx.AsyncClient, superuser: p
     assert await ids(status="PENDING") == [waiting]
     assert await ids(type="export") == [waiting]
     assert await ids(status="FAILED", type="export") == []
+    assert await ids(requestedBy="root") == [waiting, running]
+    assert await ids(requestedBy="ada") == []
+    several = await admin.get(PATH, params=[("status", "RUNNING"), ("status", "PENDING"), ("status", "PENDING")])
+    assert [job["id"] for job in several.json()["items"]] == [waiting, running]
+
+
+async def test_a_job_that_waits_says_what_it_waits_behind(admin: httpx.AsyncClient, superuser: psycopg.Connection[Any]) -> None:
+    running = await made(admin)
+    claim(superuser)
+    await made(admin, priority=5)
+    last = await made(admin, type="export")
+    waits = (await admin.get(f"{PATH}/{last}")).json()["waiting"]
+    assert waits == {"place": 2, "running": 1, "runningOfType": 0, "runningOfRequester": 1}
+    assert (await admin.get(f"{PATH}/{running}")).json()["waiting"] is None
+
+
+async def test_the_queue_is_what_ended_just_now_what_runs_and_what_is_next(
+    admin: httpx.AsyncClient, superuser: psycopg.Connection[Any]
+) -> None:
+    ended, running = await made(admin, priority=9), await made(admin, priority=8)
+    claim(superuser)
+    start(superuser, ended)
+    complete(superuser, ended)
+    low, high, lowest = [await made(admin, priority=priority) for priority in (1, 5, 0)]
+    items = (await admin.get("/api/v1/queue")).json()["items"]
+    assert [job["id"] for job in items] == [ended, running, high, low, lowest]
+    head = (await admin.get("/api/v1/queue", params={"limit": "1"})).json()["items"]
+    assert [job["id"] for job in head] == [ended, running, high]
+    listed = (await admin.get(PATH)).json()["items"]
+    assert sorted(items, key=lambda job: str(job["id"])) == sorted(listed, key=lambda job: str(job["id"]))
+
+
+async def test_the_hash_of_an_event_is_over_the_text_of_its_detail(
+    admin: httpx.AsyncClient, superuser: psycopg.Connection[Any]
+) -> None:
+    job_id = await made(admin)
+    claim(superuser)
+    [event] = (await admin.get(f"{PATH}/{job_id}/events")).json()["items"]
+    at = datetime.fromisoformat(event["at"])
+    record = AuditRecord(
+        event["id"], event["event"], job_id, event["status"], event["actor"], at, event["detailText"], None, event["hash"]
+    )
+    assert event_hash(record) == event["hash"]
+    assert json.loads(event["detailText"]) == event["detail"]
 
 
 @pytest.mark.parametrize("path", [f"{PATH}/none", f"{PATH}/none/events"])

@@ -68,8 +68,9 @@ def _scans(node: dict[str, Any]) -> list[str]:
     ("wanted", "index"),
     [
         (Filter(), "RegenerationJob_list_idx"),
-        (Filter(status=JobStatus.COMPLETED), "RegenerationJob_list_idx"),
-        (Filter(status=JobStatus.FAILED), "RegenerationJob_failed_idx"),
+        (Filter((JobStatus.COMPLETED,)), "RegenerationJob_list_idx"),
+        (Filter((JobStatus.FAILED,)), "RegenerationJob_failed_idx"),
+        (Filter((JobStatus.COMPLETED, JobStatus.FAILED)), "RegenerationJob_list_idx"),
         (Filter(type="document"), "RegenerationJob_list_idx"),
     ],
 )
@@ -79,7 +80,7 @@ def test_a_page(crowded: Connection, wanted: Filter, index: str, cursor: Cursor 
 
 @pytest.mark.parametrize("status", [JobStatus.PENDING, JobStatus.RUNNING])
 def test_a_page_of_the_few_that_wait_or_run(crowded: Connection, status: JobStatus) -> None:
-    [index] = indexes(crowded, page_statement(Filter(status=status), None, 50))
+    [index] = indexes(crowded, page_statement(Filter((status,)), None, 50))
     assert index in {
         "RegenerationJob_queue_idx", "RegenerationJob_group_idx", "RegenerationJob_running_idx", "RegenerationJob_list_idx",
     }  # fmt: skip

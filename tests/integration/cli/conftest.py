@@ -1,21 +1,26 @@
 """The command line for people, from its entry point, with environment variables.
 
 In: arguments, standard input, settings. Checked: standard output, standard error, the exit status, files, rows. Real: the
-database with the logins of each role, both stores, and their contents, which the runner's own code puts there. Made up here:
+database with the logins of each role, both stores, and their contents, which the runner's own code puts there; the API's server
+where the command goes over it, which ``either`` makes it do in turn. Made up here:
 a kubectl of a few lines, where the cluster is to be wrong. Nothing is mocked.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+import structlog
 
+from regen_api.settings import Settings
 from regen_core.canonical import instruction_digest, sha256_hex
 from regen_core.manifest import Manifest, OutputRow
 from regen_core.names import artifact_key
 from regen_runner.store import open_store
+from tests.api_server import serving
 from tests.integration.cli.command import Command
 from tests.integration.database.jobs import NONCE, claim, complete, fail_run, insert, instruction, start
 
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from tests.database_fixtures import Database
     from tests.s3_fixtures import Bucket
 
+KEY = "the static key of the tests"
 FILES = {"a.txt": b"the first file\n", "b.txt": b"the second file\n"}
 
 
@@ -40,6 +46,8 @@ class World:
     superuser: psycopg.Connection[Any]
     output_url: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    api_url: str | None = None
+    """Where the API is served; None is straight on the database."""
 
     @property
     def store(self) -> Store:
@@ -113,6 +121,8 @@ class World:
         return OutputRow(name, ref, sha256_hex(content), len(content), "text/plain")
 
     def _command(self, url: str) -> Command:
+        if self.api_url is not None:
+            return Command({"REGEN_API_URL": self.api_url, "REGEN_API_TOKEN": KEY})
         return Command({"REGEN_DATABASE_URL": url, "REGEN_OUTPUT_URL": self.output_url, **self.environment})
 
 
@@ -129,6 +139,48 @@ def world(database: Database, superuser: psycopg.Connection[Any], tmp_path: Path
     folder = tmp_path / "outputs"
     folder.mkdir()
     return World(database, superuser, folder.as_uri())
+
+
+class Serve(Protocol):
+    """Serves the API for a world, with settings of its own, until the test ends; answers the world over it."""
+
+    def __call__(self, world: World, **settings: Any) -> World: ...
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """The server's log does not mix with what the command writes."""
+    with ExitStack() as stack:
+        log = stack.enter_context(tmp_path.joinpath("api.log").open("w"))
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(log))
+        stack.callback(structlog.reset_defaults)
+
+        def begin(world: World, **changed: Any) -> World:
+            given = {
+                "env": "development",
+                "database_url": world.database.api_url,
+                "output_url": world.output_url,
+                "static_key": KEY,
+                "static_key_subject": "root",
+                "http_host": "127.0.0.1",
+                "http_port": 0,
+                "rate_limit_per_minute": 0,
+            }
+            return replace(world, api_url=stack.enter_context(serving(Settings(**(given | changed)))))
+
+        yield begin
+
+
+@pytest.fixture
+def over_api(world: World, serve: Serve) -> World:
+    """With every command over the API, as an admin."""
+    return serve(world)
+
+
+@pytest.fixture(params=["database", "api"])
+def either(request: pytest.FixtureRequest) -> World:
+    """With each way to the jobs in turn."""
+    return request.getfixturevalue("world" if request.param == "database" else "over_api")  # type: ignore[no-any-return]
 
 
 @pytest.fixture(params=["file", "s3"])

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from tests.integration.cli.conftest import World
 
 
-def test_pages_follow_each_other_newest_first(world: World) -> None:
-    ids = [world.pending(f"j{number}") for number in range(5)]
+def test_pages_follow_each_other_newest_first(either: World) -> None:
+    ids = [either.pending(f"j{number}") for number in range(5)]
     found, cursor = [], None
     while True:
-        page = world.regen.json("list", "-n", "2", *(["--cursor", cursor] if cursor else []))
+        page = either.regen.json("list", "-n", "2", *(["--cursor", cursor] if cursor else []))
         found += [job["id"] for job in page["items"]]
         assert len(page["items"]) <= 2
         cursor = page["nextCursor"]
@@ -27,12 +27,12 @@ def test_pages_follow_each_other_newest_first(world: World) -> None:
     assert found == ids[::-1]
 
 
-def test_jobs_of_one_moment_are_all_listed(world: World) -> None:
-    world.superuser.execute(
+def test_jobs_of_one_moment_are_all_listed(either: World) -> None:
+    either.superuser.execute(
         """INSERT INTO "RegenerationJob" (id, "instructionJson") SELECT 'j' || n, '{}' FROM generate_series(1, 5) n"""
     )
-    page = world.regen.json("list", "-n", "3")
-    rest = world.regen.json("list", "--cursor", page["nextCursor"])
+    page = either.regen.json("list", "-n", "3")
+    rest = either.regen.json("list", "--cursor", page["nextCursor"])
     assert [job["id"] for job in page["items"] + rest["items"]] == ["j5", "j4", "j3", "j2", "j1"]
 
 
@@ -46,23 +46,23 @@ def test_jobs_of_one_moment_are_all_listed(world: World) -> None:
         (("--requested-by", "ada"), ["waits"]),
     ],
 )
-def test_filters(world: World, arguments: tuple[str, ...], ids: list[str]) -> None:
-    world.failed("bad")
-    world.pending("waits", job_type="export", requester="ada")
-    assert [job["id"] for job in world.regen.json("list", *arguments)["items"]] == ids
+def test_filters(either: World, arguments: tuple[str, ...], ids: list[str]) -> None:
+    either.failed("bad")
+    either.pending("waits", job_type="export", requester="ada")
+    assert [job["id"] for job in either.regen.json("list", *arguments)["items"]] == ids
 
 
-def test_a_list_for_people_is_one_line_per_job_however_long(world: World) -> None:
-    world.failed("a" * 150)
-    done = world.regen("list", COLUMNS="40")
+def test_a_list_for_people_is_one_line_per_job_however_long(either: World) -> None:
+    either.failed("a" * 150)
+    done = either.regen("list", COLUMNS="40")
     header, line = done.stdout.splitlines()
     assert header.split() == ["JOB", "TYPE", "STATUS", "PRIO", "RUN", "TIME", "AGE", "REQUESTED", "BY"]
     assert line.split()[:5] == ["a" * 150, "document", "FAILED", "lost", "0"]
 
 
-def test_show_tells_everything_of_a_completed_job(world: World) -> None:
-    world.completed("j")
-    answer = world.regen.json("show", "j")
+def test_show_tells_everything_of_a_completed_job(either: World) -> None:
+    either.completed("j")
+    answer = either.regen.json("show", "j")
     assert {name: answer[name] for name in ("id", "status", "podName", "podUid", "jobName", "error", "waiting")} == {
         "id": "j",
         "status": "COMPLETED",
@@ -75,26 +75,26 @@ def test_show_tells_everything_of_a_completed_job(world: World) -> None:
     assert [one["name"] for one in answer["outputs"]] == ["a.txt", "b.txt"]
     assert answer["lockedAt"] <= answer["startedAt"] <= answer["completedAt"]
     assert "nonce" not in str(answer)
-    text = world.regen("show", "j").stdout
+    text = either.regen("show", "j").stdout
     assert "kubectl -n regen-runs logs job/regen-j --all-containers" in text
     assert all(one["sha256"] in text for one in answer["outputs"])
 
 
-def test_show_says_why_a_job_failed_and_what_to_do(world: World) -> None:
-    world.failed("j", LOST | {"message": "the node went away", "detail": {"node": "n1"}})
-    lines = [line.split(maxsplit=2) for line in world.regen("show", "j").stdout.splitlines()]
+def test_show_says_why_a_job_failed_and_what_to_do(either: World) -> None:
+    either.failed("j", LOST | {"message": "the node went away", "detail": {"node": "n1"}})
+    lines = [line.split(maxsplit=2) for line in either.regen("show", "j").stdout.splitlines()]
     assert ["failed", "as", "lost"] in lines
     assert ["because", "the", "node went away"] in lines
     assert ["what", "to", "do  the same may succeed: regen trigger --retry-of j"] in lines
 
 
-def test_show_says_why_a_job_waits(world: World) -> None:
-    world.running("r")
-    world.pending("first", priority=1)
-    world.pending("second", requester="ada")
-    text = world.regen("show", "second").stdout
+def test_show_says_why_a_job_waits(either: World) -> None:
+    either.running("r")
+    either.pending("first", priority=1)
+    either.pending("second", requester="ada")
+    text = either.regen("show", "second").stdout
     assert "place 2 in the queue; 1 job runs, 1 of type document, 0 of ada" in text
-    assert world.regen.json("show", "second")["waiting"] == {
+    assert either.regen.json("show", "second")["waiting"] == {
         "place": 2,
         "running": 1,
         "runningOfType": 1,
@@ -102,31 +102,31 @@ def test_show_says_why_a_job_waits(world: World) -> None:
     }
 
 
-def test_events_in_their_order(world: World) -> None:
-    world.completed("j")
-    items = world.regen.json("events", "j")["items"]
+def test_events_in_their_order(either: World) -> None:
+    either.completed("j")
+    items = either.regen.json("events", "j")["items"]
     assert [one["event"] for one in items] == ["REGEN_JOB_LOCKED", "REGEN_JOB_STARTED", "REGEN_JOB_COMPLETED"]
     assert [one["prevHash"] for one in items] == [None, items[0]["hash"], items[1]["hash"]]
-    lines = world.regen("events", "j").stdout.splitlines()
+    lines = either.regen("events", "j").stdout.splitlines()
     assert [line.split()[3] for line in lines[1:]] == [one["event"] for one in items]
 
 
-def test_yaml_is_json_in_another_dress(world: World) -> None:
-    world.failed("j")
-    assert yaml.safe_load(world.regen("show", "j", "-o", "yaml").stdout) == world.regen.json("show", "j")
+def test_yaml_is_json_in_another_dress(either: World) -> None:
+    either.failed("j")
+    assert yaml.safe_load(either.regen("show", "j", "-o", "yaml").stdout) == either.regen.json("show", "j")
 
 
-def test_a_row_of_an_unknown_kind_is_shown_too(world: World) -> None:
-    world.superuser.execute("""INSERT INTO "RegenerationJob" (id, "instructionJson") VALUES ('odd', '[]')""")
-    assert world.regen.json("list")["items"][0]["type"] is None
-    claim(world.superuser)
-    fail(world.superuser, {"id": "odd"})
-    assert world.regen("show", "odd").returncode == 0
+def test_a_row_of_an_unknown_kind_is_shown_too(either: World) -> None:
+    either.superuser.execute("""INSERT INTO "RegenerationJob" (id, "instructionJson") VALUES ('odd', '[]')""")
+    assert either.regen.json("list")["items"][0]["type"] is None
+    claim(either.superuser)
+    fail(either.superuser, {"id": "odd"})
+    assert either.regen("show", "odd").returncode == 0
 
 
 @pytest.mark.parametrize("command", ["show", "events", "output", "verify", "watch"])
-def test_a_job_that_does_not_exist(world: World, command: str) -> None:
-    done = world.regen(command, "nothing")
+def test_a_job_that_does_not_exist(either: World, command: str) -> None:
+    done = either.regen(command, "nothing")
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == "regen: job nothing: expected a row with that id, got none; `regen list` shows the newest\n"
 

@@ -30,26 +30,26 @@ def test_an_output_that_is_as_it_was(stored: World) -> None:
 
 @pytest.mark.parametrize("name", ["a.txt", "manifest.json"])
 @pytest.mark.parametrize("spoil", ["change", "remove"])
-def test_a_spoiled_object(world: World, name: str, spoil: str) -> None:
-    world.completed("j")
-    path = Path(world.output_url.removeprefix("file://"), "document/j", name)
+def test_a_spoiled_object(either: World, name: str, spoil: str) -> None:
+    either.completed("j")
+    path = Path(either.output_url.removeprefix("file://"), "document/j", name)
     if spoil == "remove":
         path.unlink()
     else:
         path.chmod(0o644)
         path.write_bytes(path.read_bytes().swapcase())
-    done = world.regen("verify", "j")
+    done = either.regen("verify", "j")
     assert done.returncode == 5
     assert done.stdout.startswith("VIOLATION ")
     assert "\nok" not in done.stdout
 
 
-def test_other_jobs_are_not_looked_at(world: World) -> None:
-    world.completed("j")
-    world.completed("k")
-    Path(world.output_url.removeprefix("file://"), "document/k/a.txt").unlink()
-    assert world.regen("verify", "j").returncode == 0
-    assert world.regen("verify", "k").returncode == 5
+def test_other_jobs_are_not_looked_at(either: World) -> None:
+    either.completed("j")
+    either.completed("k")
+    Path(either.output_url.removeprefix("file://"), "document/k/a.txt").unlink()
+    assert either.regen("verify", "j").returncode == 0
+    assert either.regen("verify", "k").returncode == 5
 
 
 def test_it_needs_no_output_url(world: World) -> None:
@@ -59,8 +59,8 @@ def test_it_needs_no_output_url(world: World) -> None:
 
 
 @pytest.mark.parametrize("status", ["pending", "running", "failed"])
-def test_a_job_without_an_output(world: World, status: str) -> None:
-    getattr(world, status)("j")
-    done = world.regen("verify", "j")
+def test_a_job_without_an_output(either: World, status: str) -> None:
+    getattr(either, status)("j")
+    done = either.regen("verify", "j")
     assert (done.returncode, done.stdout) == (3, "")
     assert f"expected a COMPLETED job, which alone has an output to verify, got {status.upper()}" in done.stderr

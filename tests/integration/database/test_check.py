@@ -80,7 +80,7 @@ BROKEN = {
     ),
     "version": (
         "UPDATE regen_alembic_version SET version_num = '0000'",
-        "schema version: expected 0002, got 0000; run `regen migrate`",
+        "schema version: expected 0003, got 0000; run `regen migrate`",
     ),
 }
 

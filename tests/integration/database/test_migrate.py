@@ -89,6 +89,17 @@ def test_a_second_run_changes_nothing(database: Database) -> None:
         assert connection.execute(SCHEMA).fetchall() == before
 
 
+def test_a_database_of_the_version_before_is_brought_on(database: Database) -> None:
+    with database.connect() as connection:
+        before = connection.execute(SCHEMA).fetchall()
+        connection.execute('DROP INDEX "RegenerationJob_retryOf_idx"')
+        connection.execute("UPDATE regen_alembic_version SET version_num = '0002'")
+        assert "index RegenerationJob_retryOf_idx: expected to exist and be valid" in check(database.url)
+        migrate(database.url)
+        assert connection.execute(SCHEMA).fetchall() == before
+    assert check(database.url) == []
+
+
 def test_a_second_run_restores_the_grants(database: Database) -> None:
     with database.connect() as connection:
         connection.execute('GRANT UPDATE ON "RegenerationJob" TO regen_api')

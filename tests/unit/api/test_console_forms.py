@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from regen_api.console.fields import FieldInvalid, parse_json
-from regen_api.console.forms import DOCUMENT, EXPORT, FORMS, PLAN, Form, defaults, read_form, read_json, shown
-from regen_api.plans.overrides import LearningStyle, Overrides, SkillLevel
+from regen_api.console.fields import Field, FieldInvalid, parse_json
+from regen_api.console.forms import ASSET, DOCUMENT, EXPORT, FORMS, PLAN, Form, defaults, read_form, read_json, shown
+from regen_api.plans.overrides import Overrides
+from regen_executors.asset.inputs import AssetInputs
 from regen_executors.document.inputs import DocumentInputs
 from regen_executors.export.inputs import ExportInputs
+from regen_executors.plan.inputs import PlanInputs
 
 if TYPE_CHECKING:
     from regen_executors.inputs import StrictInputs
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
 
 def filled(form: Form, **inputs: str | list[str]) -> dict[str, list[str]]:
     """The form as a browser sends it: what a person typed over the defaults."""
-    typed = {f"in.{name}": [value] if isinstance(value, str) else value for name, value in inputs.items()}
+    typed = {
+        name if name.startswith("source.") else f"in.{name}": [value] if isinstance(value, str) else value
+        for name, value in inputs.items()
+    }
     return defaults(form) | typed
 
 
@@ -29,28 +35,74 @@ def inputs(form: Form, **typed: str | list[str]) -> dict[str, Any]:
     return read.request.inputs
 
 
-@pytest.mark.parametrize(("form", "model"), [(DOCUMENT, DocumentInputs), (EXPORT, ExportInputs)])
-def test_every_field_is_one_of_the_executors(form: Form, model: type[StrictInputs]) -> None:
-    known = {str(field.alias): field for field in model.model_fields.values()}
-    assert {field.name for field in form.fields} <= known.keys()
-    required = {name for name, field in known.items() if field.is_required()}
-    assert required <= {field.name for field in form.fields if field.required}
+MODELS: dict[str, type[StrictInputs]] = {
+    "asset": AssetInputs,
+    "document": DocumentInputs,
+    "export": ExportInputs,
+    "plan_regeneration": PlanInputs,
+}
+INPUTS = [
+    pytest.param(form, one, id=f"{form.type}-{one.key}") for form in FORMS.values() for one in form.fields if not one.of_source
+]
+SOURCE = {"source.uri": ["s3://bucket/photo.jpg"], "source.sha256": ["0" * 64]}
+ONE = {"source": "photo.jpg", "renditions.0.name": "thumb", "renditions.0.format": "webp"}
 
 
-@pytest.mark.parametrize(
-    ("form", "name", "annotation"),
-    [
-        (DOCUMENT, "formats", DocumentInputs.model_fields["formats"].annotation),
-        (DOCUMENT, "paper", DocumentInputs.model_fields["paper"].annotation),
-        (EXPORT, "formats", ExportInputs.model_fields["formats"].annotation),
-        (PLAN, "skillLevel", SkillLevel),
-        (PLAN, "learningStyle", LearningStyle),
-    ],
-)
-def test_choices_are_those_of_the_executor(form: Form, name: str, annotation: Any) -> None:
-    field = next(field for field in form.fields if field.name == name)
-    inner = get_args(annotation)
-    assert set(field.options) == set(get_args(inner[0]) or inner)
+def schema_of(form: Form, path: str) -> dict[str, Any]:
+    """What the executor's model says of the input at the dotted path; null apart."""
+    whole = MODELS[form.type].model_json_schema()
+
+    def resolved(part: dict[str, Any]) -> dict[str, Any]:
+        choices = [one for one in part.get("anyOf", [part]) if one.get("type") != "null"]
+        assert len(choices) == 1, part
+        [one] = choices
+        return whole["$defs"][one["$ref"].rpartition("/")[2]] if "$ref" in one else one
+
+    found = whole
+    for name in path.split("."):
+        found = resolved(found["items"] if name.isdigit() else found["properties"][name])
+    return found
+
+
+def test_there_is_a_form_for_each_shipped_type() -> None:
+    shipped = {point.name for point in entry_points(group="regen.executors")}
+    assert set(FORMS) == set(MODELS) == shipped
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_every_input_that_is_required_is_asked_for(form: Form) -> None:
+    required = set(MODELS[form.type].model_json_schema().get("required", []))
+    asked = {one.name.partition(".")[0] for one in form.fields if one.required and not one.of_source}
+    assert required <= asked
+
+
+@pytest.mark.parametrize(("form", "field"), INPUTS)
+def test_a_field_takes_what_its_input_takes(form: Form, field: Field) -> None:
+    wanted = schema_of(form, field.name)
+    match field.kind:
+        case "choice":
+            assert list(field.options) == wanted["enum"]
+        case "choices":
+            assert list(field.options) == wanted["items"]["enum"]
+        case "number":
+            assert wanted["type"] == "integer"
+            assert (field.least, field.most) == (wanted.get("minimum"), wanted.get("maximum"))
+        case "flag":
+            assert wanted["type"] == "boolean"
+        case "json":
+            assert wanted["type"] in {"array", "object"}
+        case "date":
+            assert wanted["format"] == "date-time"
+        case _:
+            assert wanted["type"] == "string"
+            assert field.most == wanted.get("maxLength") or field.pattern is not None
+            assert (field.least or 0) >= wanted.get("minLength", 0) or field.pattern is not None or field.required
+            assert (field.pattern is None) or "pattern" not in wanted or same_pattern(field.pattern, wanted["pattern"])
+
+
+def same_pattern(ours: str, theirs: str) -> bool:
+    """Browsers want more characters of a class escaped."""
+    return f"^{ours}$".replace("\\-]", "-]").replace("\\/", "/") == theirs
 
 
 def test_the_plans_form_has_what_a_plan_has() -> None:
@@ -63,13 +115,51 @@ def test_the_plans_form_has_what_a_plan_has() -> None:
         (DOCUMENT, DocumentInputs, {"title": "A page", "markdown": "Hello.\r\nAgain."}),
         (DOCUMENT, DocumentInputs, {"title": "T", "template": "{{ a }}", "data": '{"a": 1}', "toc": "on", "tocDepth": "2"}),
         (EXPORT, ExportInputs, {"rows": '[{"a": 1}]', "formats": ["xlsx", "csv"], "limit": "0", "csvFormulaGuard": "on"}),
+        (
+            PLAN,
+            PlanInputs,
+            {
+                "topic": "Rust",
+                "skillLevel": "beginner",
+                "weeklyHours": "3",
+                "learningStyle": "video",
+                "startDate": "2026-01-01T09:00",
+                "deadlineDate": "2026-02-01T09:00Z",
+                "notes": "Evenings.",
+            },
+        ),
+        (
+            ASSET,
+            AssetInputs,
+            ONE
+            | SOURCE
+            | {
+                "sourceFormat": "jpeg",
+                "renditions.0.width": "200",
+                "renditions.0.height": "100",
+                "renditions.0.fit": "cover",
+                "renditions.0.quality": "80",
+                "renditions.0.background": "#ffffff",
+                "renditions.0.watermark.text": "© Acme",
+                "renditions.2.name": "full",
+                "renditions.2.format": "png",
+            },
+        ),
         (EXPORT, ExportInputs, {"rows": "[]", "columns": '[{"name": "a"}]', "sort": '[{"column": "a"}]', "sheet": "Q1"}),
     ],
 )
-def test_what_the_form_takes_the_executor_takes(form: Form, model: type[StrictInputs], typed: dict[str, Any]) -> None:
-    given = inputs(form, **typed)
-    model.model_validate(given)
-    assert shown(form, given) is not None
+def test_what_the_form_takes_the_executor_takes_and_the_form_shows_again(
+    form: Form, model: type[StrictInputs], typed: dict[str, Any]
+) -> None:
+    read = read_form(form, filled(form, **typed))
+    assert read.request is not None, read.errors
+    sent = read.request.instruction()
+    model.model_validate(sent["inputs"])
+    again = shown(form, sent["inputs"], sent.get("sources"))
+    assert again is not None
+    repeated = read_form(form, again).request
+    assert repeated is not None
+    assert repeated.instruction() == sent
 
 
 def test_lines_end_as_they_do_everywhere() -> None:
@@ -105,6 +195,37 @@ def test_what_is_left_empty_is_not_sent() -> None:
         (EXPORT, {"rows": '{"a": 1}'}, "in.rows", "expected a JSON list of objects"),
         (EXPORT, {"rows": "[1]"}, "in.rows", "expected a JSON list of objects"),
         (PLAN, {"topic": "Rust", "skillLevel": "beginner", "learningStyle": "video"}, "in.weeklyHours", "expected a value"),
+        (ASSET, ONE | {"source.sha256": ["0" * 64]}, "source.uri", "expected a value"),
+        (ASSET, ONE | SOURCE | {"source.uri": ["photo.jpg"]}, "source.uri", "expected an address such as s3://"),
+        (ASSET, ONE | SOURCE | {"source.sha256": ["F" * 64]}, "source.sha256", "expected 64 hex digits"),
+        (ASSET, ONE | SOURCE | {"source": "../a"}, "in.source", "expected letters, digits"),
+        (ASSET, ONE | SOURCE | {"source": "manifest.json"}, "in.source", "0.name: expected one file name"),
+        (
+            ASSET,
+            ONE | SOURCE | {"renditions.0.fit": "cover", "renditions.0.width": "5"},
+            "in.renditions.0.fit",
+            "expected width and",
+        ),
+        (
+            ASSET,
+            ONE | SOURCE | {"renditions.0.format": "png", "renditions.0.quality": "5"},
+            "in.renditions.0.quality",
+            "expected a q",
+        ),
+        (ASSET, ONE | SOURCE | {"renditions.1.name": "b"}, "in.renditions.1.format", "expected a value"),
+        (
+            ASSET,
+            ONE | SOURCE | {"renditions.1.name": "THUMB", "renditions.1.format": "webp"},
+            "in.renditions.1.name",
+            "expected another",
+        ),
+        (ASSET, ONE | SOURCE | {"renditions.0.background": "white"}, "in.renditions.0.background", "expected a colour such as"),
+        (
+            ASSET,
+            ONE | SOURCE | {"renditions.0.width": "16384"},
+            "in.renditions.0.width",
+            "expected a whole number from 1 to 16,383",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_at_its_field(form: Form, typed: dict[str, Any], field: str, message: str) -> None:
@@ -175,6 +296,37 @@ def test_the_editor_takes_everything_that_an_instruction_holds() -> None:
 )
 def test_what_a_form_cannot_show_is_left_to_the_editor(given: dict[str, Any]) -> None:
     assert shown(DOCUMENT, given) is None
+
+
+RENDITION = {"name": "a", "format": "png"}
+PHOTO = {"name": "photo.jpg", "uri": "s3://bucket/photo.jpg", "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("given", "sources"),
+    [
+        ({"source": "photo.jpg", "renditions": [RENDITION]}, None),
+        ({"source": "other.jpg", "renditions": [RENDITION]}, [PHOTO]),
+        ({"source": "photo.jpg", "renditions": [RENDITION]}, [PHOTO, PHOTO | {"name": "font.ttf"}]),
+        ({"source": "photo.jpg", "renditions": []}, [PHOTO]),
+        ({"source": "photo.jpg", "renditions": [{}]}, [PHOTO]),
+        ({"source": "photo.jpg", "renditions": [RENDITION] * 4}, [PHOTO]),
+        ({"source": "photo.jpg", "renditions": [RENDITION | {"crop": {"x": 0}}]}, [PHOTO]),
+        ({"source": "photo.jpg", "renditions": [RENDITION | {"watermark": None}]}, [PHOTO]),
+        ({"source": "photo.jpg", "renditions": {"0": RENDITION}, "fonts": []}, [PHOTO]),
+    ],
+)
+def test_an_image_that_the_form_cannot_show_is_left_to_the_editor(given: dict[str, Any], sources: Any) -> None:
+    assert shown(ASSET, given, sources) is None
+
+
+def test_an_object_in_place_of_a_list_is_left_to_the_editor() -> None:
+    assert shown(ASSET, {"source": "photo.jpg", "renditions": {"0": RENDITION}}, [PHOTO]) is None
+
+
+@pytest.mark.parametrize("form", [DOCUMENT, EXPORT, PLAN])
+def test_a_form_that_knows_no_source_leaves_one_to_the_editor(form: Form) -> None:
+    assert shown(form, {}, [PHOTO]) is None
 
 
 def test_every_form_is_found_by_its_type() -> None:

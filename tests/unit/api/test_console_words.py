@@ -9,9 +9,9 @@ import pytest
 
 from regen_api.console.overview import HEIGHT, bars
 from regen_api.console.timeline import duration, size, timeline
-from regen_api.console.waiting import Queue, reason
+from regen_api.console.waiting import reason
 from regen_api.console.words import failure
-from regen_api.jobs.views import Event, Job
+from regen_api.jobs.views import Event, Job, Waiting
 from regen_core.errors import Classification, JobError
 from regen_core.states import Caps, JobStatus
 
@@ -33,7 +33,11 @@ def job(**fields: Any) -> Job:
 
 def event(name: str, status: JobStatus, seconds: float, **detail: Any) -> Event:
     at = BEGIN + timedelta(seconds=seconds)
-    return Event(id=1, event=name, status=status, actor="op", at=at, detail=detail, prev_hash=None, hash=name)
+    return Event(id=1, event=name, status=status, actor="op", at=at, detail=detail, detail_text="", prev_hash=None, hash=name)
+
+
+def waits(running: int, of_type: int, of_requester: int, place: int | None) -> Waiting:
+    return Waiting(running=running, running_of_type=of_type, running_of_requester=of_requester, place=place)
 
 
 @pytest.mark.parametrize("classification", list(Classification))
@@ -116,19 +120,19 @@ def test_sizes(count: int, text: str) -> None:
 @pytest.mark.parametrize(
     ("queue", "caps", "text"),
     [
-        (Queue(0, 0, 0, 1), None, "number 1 in the queue; no job runs"),
-        (Queue(2, 1, 0, None), None, "beyond the first 1,000 of the queue; 2 jobs run, 1 of type document"),
+        (waits(0, 0, 0, 1), None, "number 1 in the queue; no job runs"),
+        (waits(2, 1, 0, None), None, "beyond the first 1,000 of the queue; 2 jobs run, 1 of type document"),
         (
-            Queue(5, 5, 0, 3),
+            waits(5, 5, 0, 3),
             Caps(total=5, per_type={"document": 5}),
             "the limit for type document is reached: 5 of 5 run; number 3",
         ),
-        (Queue(5, 1, 2, 3), Caps(total=9, per_requester=2), "the limit for ada is reached: 2 of 2 run; number 3"),
-        (Queue(9, 1, 2, 3), Caps(total=9), "the limit for all jobs is reached: 9 of 9 run; number 3"),
-        (Queue(8, 1, 2, 3), Caps(total=9), "a slot is free; number 3"),
+        (waits(5, 1, 2, 3), Caps(total=9, per_requester=2), "the limit for ada is reached: 2 of 2 run; number 3"),
+        (waits(9, 1, 2, 3), Caps(total=9), "the limit for all jobs is reached: 9 of 9 run; number 3"),
+        (waits(8, 1, 2, 3), Caps(total=9), "a slot is free; number 3"),
     ],
 )
-def test_the_narrowest_cap_is_named(queue: Queue, caps: Caps | None, text: str) -> None:
+def test_the_narrowest_cap_is_named(queue: Waiting, caps: Caps | None, text: str) -> None:
     assert reason(job(requested_by="ada"), queue, caps).startswith(text)
 
 

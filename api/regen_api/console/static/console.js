@@ -1,5 +1,5 @@
-// What pages gain from a script: they keep up to date, times count, commands are copied, JSON is checked as it is typed.
-// Everything else works without it.
+// What pages gain from a script: times count, commands are copied, JSON is checked as it is typed; and what htmx, which keeps
+// pages up to date, does not do itself. Everything else works without it.
 
 const DURATIONS = [[86400, "d", 3600, "h"], [3600, "h", 60, "min"], [60, "min", 1, "s"]];
 
@@ -16,8 +16,8 @@ function duration(seconds) {
 // The server's clock, as its answers tell it: the browser's may be wrong.
 let clockOffset = 0;
 
-function readClock(response) {
-  const date = Date.parse(response.headers.get("Date") ?? "");
+function readClock(request) {
+  const date = Date.parse(request.getResponseHeader("Date") ?? "");
   if (!Number.isNaN(date)) clockOffset = date - Date.now();
 }
 
@@ -43,93 +43,97 @@ async function copy(button) {
   }
 }
 
-// Replaces the living part, and leaves whoever uses it where they were.
-function replace(live, markup) {
-  const before = announcement(live);
-  const focused = live.contains(document.activeElement) ? document.activeElement : null;
-  const open = [...live.querySelectorAll("details[open]")].map((element) => element.id);
-  const scrolled = live.querySelector(".scroll")?.scrollLeft ?? 0;
-  const parsed = new DOMParser().parseFromString(markup, "text/html");
-  live.replaceChildren(...parsed.body.childNodes);
-  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-  const box = live.querySelector(".scroll");
-  if (box) box.scrollLeft = scrolled;
-  if (focused?.id) document.getElementById(focused.id)?.focus({ preventScroll: true });
-  else if (focused?.classList.contains("scroll")) box?.focus({ preventScroll: true });
-  offerCopies();
-  count();
-  const after = announcement(live);
-  return before !== after ? after : "";
-}
-
-function announcement(live) {
-  return live.querySelector("[data-announce]")?.dataset.announce ?? "";
-}
-
 function say(text, { loud }) {
   const note = document.getElementById("live-note");
   note.classList.toggle("unheard", !loud);
   if (note.textContent !== text) note.textContent = text;
 }
 
-class Poll {
-  constructor(live, seconds) {
-    this.live = live;
-    this.pause = seconds * 1000;
+// The part of a page that htmx asks for again and again and replaces. To that this adds: no question while nobody looks,
+// longer pauses while the server does not answer, nothing sent again that has not changed, marked text and opened details
+// left as they are, and words where something changed or no longer does.
+class Live {
+  constructor(part) {
+    this.part = part;
+    this.pause = Number(document.body.dataset.poll) * 1000;
     this.tag = "";
     this.failures = 0;
+    this.quietUntil = 0;
     this.ended = false;
-    this.asking = false;
+    for (const name of ["configRequest", "beforeRequest", "beforeSwap", "afterRequest"]) {
+      part.addEventListener(`htmx:${name}`, (event) => this[name](event));
+    }
   }
 
-  async ask() {
-    const headers = { "Regen-Live": "1" };
-    if (this.tag) headers["If-None-Match"] = this.tag;
-    const signal = AbortSignal.timeout(15000);
-    const response = await fetch(location.href, { headers, cache: "no-store", credentials: "same-origin", redirect: "error", signal });
-    readClock(response);
-    if (response.status === 401) {
-      this.ended = true;
-      const link = document.createElement("a");
-      link.href = `/admin/login?next=${encodeURIComponent(location.pathname + location.search)}`;
-      link.textContent = "Sign in again";
-      say("Your session has ended, and this page is no longer kept up to date. ", { loud: true });
-      document.getElementById("live-note").append(link);
-      return;
-    }
-    if (response.status === 200) {
-      const markup = await response.text();
-      const selection = getSelection();
-      // Text that somebody is marking would be lost; the next answer comes soon.
-      if (!selection.isCollapsed && this.live.contains(selection.anchorNode)) return;
-      const news = replace(this.live, markup);
-      this.tag = response.headers.get("ETag") ?? "";
-      say(news, { loud: false });
-    } else if (response.status !== 304) {
-      throw new Error(`status ${response.status}`);
-    }
-    if (this.failures > 0) say("", { loud: false });
+  configRequest({ detail }) {
+    if (this.tag) detail.headers["If-None-Match"] = this.tag;
+  }
+
+  beforeRequest(event) {
+    const isTimed = !event.detail.requestConfig.triggeringEvent;
+    if (this.ended || document.hidden || (isTimed && performance.now() < this.quietUntil)) event.preventDefault();
+  }
+
+  beforeSwap({ detail }) {
+    this.before = null;
+    const selection = getSelection();
+    // Text that somebody is marking would be lost; the next answer comes soon.
+    const isMarked = !selection.isCollapsed && this.part.contains(selection.anchorNode);
+    // Only the living part has a tag: a whole page, such as a proxy's own login, is none.
+    if (isMarked || !detail.xhr.getResponseHeader("ETag")) detail.shouldSwap = false;
+    if (!detail.shouldSwap) return;
+    this.before = {
+      words: this.words(),
+      open: [...this.part.querySelectorAll("details[open]")].map((element) => element.id),
+      scrolled: this.part.querySelector(".scroll")?.scrollLeft ?? 0,
+    };
+  }
+
+  afterRequest({ detail }) {
+    const { xhr } = detail;
+    const tag = xhr.getResponseHeader("ETag");
+    if (xhr.status === 401) this.end();
+    else if ((xhr.status === 200 || xhr.status === 304) && tag) this.heard(xhr, tag);
+    else this.unheard();
+  }
+
+  heard(xhr, tag) {
+    readClock(xhr);
+    if (this.before) this.restore(tag);
+    else if (this.failures > 0) say("", { loud: false });
+    this.before = null;
     this.failures = 0;
-    this.live.dataset.polls = String(Number(this.live.dataset.polls ?? "0") + 1);
+    this.quietUntil = 0;
   }
 
-  async round() {
-    if (this.asking || this.ended || document.hidden) return;
-    this.asking = true;
-    clearTimeout(this.timer);
-    try {
-      await this.ask();
-    } catch {
-      this.failures += 1;
-      if (this.failures > 1) say("The server does not answer; what is shown may be old. Trying again.", { loud: true });
-    }
-    this.asking = false;
-    if (!this.ended) this.timer = setTimeout(() => this.round(), Math.min(30000, this.pause * 2 ** Math.min(this.failures, 6)));
+  restore(tag) {
+    this.tag = tag;
+    for (const id of this.before.open) document.getElementById(id)?.setAttribute("open", "");
+    const box = this.part.querySelector(".scroll");
+    if (box) box.scrollLeft = this.before.scrolled;
+    offerCopies();
+    count();
+    const words = this.words();
+    say(words === this.before.words ? "" : words, { loud: false });
   }
 
-  start() {
-    document.addEventListener("visibilitychange", () => this.round());
-    this.timer = setTimeout(() => this.round(), this.pause);
+  words() {
+    return this.part.querySelector("[data-announce]")?.dataset.announce ?? "";
+  }
+
+  unheard() {
+    this.failures += 1;
+    this.quietUntil = performance.now() + Math.min(30000, this.pause * 2 ** Math.min(this.failures, 6));
+    if (this.failures > 1) say("The server does not answer; what is shown may be old. Trying again.", { loud: true });
+  }
+
+  end() {
+    this.ended = true;
+    const link = document.createElement("a");
+    link.href = `/admin/login?next=${encodeURIComponent(location.pathname + location.search)}`;
+    link.textContent = "Sign in again";
+    say("Your session has ended, and this page is no longer kept up to date. ", { loud: true });
+    document.getElementById("live-note").append(link);
   }
 }
 
@@ -158,5 +162,5 @@ offerCopies();
 count();
 setInterval(count, 1000);
 document.getElementById("errors")?.focus();
-const live = document.querySelector("[data-live]");
-if (live) new Poll(live, Number(document.body.dataset.poll)).start();
+const live = document.getElementById("live");
+if (live) new Live(live);

@@ -1,6 +1,6 @@
 -- What goes on just now: all that run, what ended within the last minute, and the head of the queue.
 SELECT j.id, j.type, j.status::text, j.priority, j."requestedBy", j."createdAt", j."lockedAt", j."completedAt",
-       j."errorJson" ->> 'classification', (now() AT TIME ZONE 'UTC')::timestamp(3)
+       j."errorJson" ->> 'classification', (now() AT TIME ZONE 'UTC')::timestamp(3), j."retryOf"
 FROM public."RegenerationJob" j
 JOIN (
     (SELECT id, 1 AS part, row_number() OVER (ORDER BY "completedAt") AS place FROM (

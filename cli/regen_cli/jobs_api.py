@@ -1,0 +1,210 @@
+"""Jobs over the HTTP API (docs/api.md), with whatever the caller's token may see and do."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from regen_cli.api import ApiProblem, BrokenOff
+from regen_cli.exits import NotFound, Unavailable
+from regen_cli.jobs import Page, Waiting, no_such_job, reused_key
+from regen_cli.objects import ObjectMissing
+from regen_cli.printing import say
+from regen_cli.stored import MAX_MANIFEST_BYTES
+from regen_cli.wire import parse_accepted, parse_events, parse_job, parse_jobs
+from regen_core.errors import ValidationFailed
+from regen_core.invariants import JobObjects, ObjectRecord, Snapshot
+from regen_core.names import MANIFEST_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from regen_cli.api import Answer, Api
+    from regen_cli.jobs import JobLine, Request, Wanted
+    from regen_cli.wire import ReadJob
+    from regen_core.invariants import JobRecord
+    from regen_core.manifest import OutputRow
+
+_JOBS: Final = "regeneration-jobs"
+_PAGE: Final = 200
+"""Jobs that the API gives at a time."""
+_REPLAYED: Final = "Idempotency-Replayed"
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
+_LOOKS_PER_SECOND: Final = 5.0
+"""Half of what the API lets one subject ask by default."""
+
+
+class ApiJobs:
+    """See ``jobs.Jobs``.
+
+    Args:
+        api: entered.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._known: dict[str, tuple[str, ReadJob]] = {}
+
+    def find(self, job_id: str) -> JobRecord:
+        """See ``Jobs``."""
+        record = self._read(job_id).record
+        return replace(record, events=parse_events(self._get(job_id, "events").body, job_id))
+
+    def waiting(self, job_id: str) -> Waiting | None:
+        """See ``Jobs``."""
+        return self._read(job_id).waiting
+
+    def page(self, wanted: Wanted, limit: int) -> Page:
+        """See ``Jobs``; the API gives a long page in parts."""
+        lines: list[JobLine] = []
+        cursor = wanted.cursor
+        while True:
+            query = [("status", str(status)) for status in wanted.statuses]
+            given = {"type": wanted.type, "requestedBy": wanted.requester, "cursor": cursor}
+            query += [(name, value) for name, value in given.items() if value is not None]
+            query.append(("limit", str(min(_PAGE, limit - len(lines)))))
+            answer = self._api.get([_JOBS], query)
+            some, cursor = parse_jobs(answer.body, answer.now)
+            lines += some
+            if cursor is None or len(lines) >= limit:
+                return Page(lines, cursor)
+
+    def lines(self, ids: Collection[str]) -> list[JobLine]:
+        """See ``Jobs``."""
+        found = []
+        for job_id in ids:
+            with suppress(NotFound):
+                found.append(self._read(job_id).line)
+        return found
+
+    def current(self, limit: int) -> list[JobLine]:
+        """See ``Jobs``."""
+        answer = self._api.get(["queue"], [("limit", str(limit))])
+        return parse_jobs(answer.body, answer.now)[0]
+
+    def insert(self, request: Request) -> tuple[str, bool]:
+        """See ``Jobs``; id and requester are the API's to say."""
+        if request.requested_by is not None:
+            msg = f"--requested-by: expected none over the API, which takes the token's subject, got {request.requested_by!r}"
+            raise ValidationFailed(msg)
+        if request.key is not None and not _KEY.fullmatch(request.key):
+            msg = f"--idempotency-key: expected 1 to 200 visible ASCII characters over the API, got {request.key!r}"
+            raise ValidationFailed(msg)
+        asked = {name: value for name, value in request.instruction.items() if name != "version"}
+        body = asked | {"priority": request.priority, "retryOf": request.retry_of}
+        headers = {} if request.key is None else {"Idempotency-Key": request.key}
+        try:
+            answer = self._api.post([_JOBS], body, headers)
+        except ApiProblem as problem:
+            if problem.slug == "idempotency-key-reused":
+                raise reused_key(request.key, "a job with another instruction, priority or retryOf") from problem
+            if problem.slug == "retry-refused":
+                raise ValidationFailed(f"--retry-of: {problem.said}") from problem
+            raise
+        return parse_accepted(answer.body), _REPLAYED not in answer.headers
+
+    def listen(self) -> None:
+        """See ``Jobs``; the API wakes nobody."""
+
+    def pause(self, looked_at: int) -> float:
+        """See ``Jobs``; each job is a request of its own."""
+        return max(1.0, looked_at / _LOOKS_PER_SECOND)
+
+    def wait(self, seconds: float) -> None:
+        """See ``Jobs``."""
+        time.sleep(seconds)
+
+    @contextmanager
+    def stream(self, job: JobRecord, output: OutputRow) -> Iterator[Iterator[bytes]]:
+        """See ``Jobs``."""
+        with self._stream(job.id, output.name) as blocks:
+            yield blocks
+
+    def proof(self, job_id: str, judge: Callable[[JobRecord], None]) -> Snapshot:
+        """See ``Jobs``; what the API gives is what is judged."""
+        job = self.find(job_id)
+        judge(job)
+        found: dict[str, ObjectRecord] = {}
+        for output in job.outputs:
+            if (record := self._measured(job_id, output.name)) is not None:
+                found[output.ref] = record
+        manifest = self._manifest(job_id)
+        if manifest is not None and job.output_ref is not None:
+            found[job.output_ref] = ObjectRecord(len(manifest), hashlib.sha256(manifest).hexdigest())
+        return Snapshot(self._read(job_id).line.now, (replace(job, objects=JobObjects(found, manifest)),))
+
+    def _measured(self, job_id: str, name: str) -> ObjectRecord | None:
+        digest, size = hashlib.sha256(), 0
+        try:
+            with self._stream(job_id, name) as blocks:
+                for block in blocks:
+                    digest.update(block)
+                    size += len(block)
+        except ObjectMissing as error:
+            say(f"output {name}: {error.message}")
+            return None
+        return ObjectRecord(size, digest.hexdigest())
+
+    def _manifest(self, job_id: str) -> bytes | None:
+        content = bytearray()
+        try:
+            with self._stream(job_id, MANIFEST_NAME) as blocks:
+                for block in blocks:
+                    content += block
+                    if len(content) > MAX_MANIFEST_BYTES:
+                        break
+        except ObjectMissing as error:
+            say(f"manifest: {error.message}")
+            return None
+        return bytes(content)
+
+    @contextmanager
+    def _stream(self, job_id: str, name: str) -> Iterator[Iterator[bytes]]:
+        path = [_JOBS, job_id, "outputs", name]
+        try:
+            with self._api.stream(path) as blocks:
+                yield blocks
+        except BrokenOff as error:
+            if not self._breaks_off(path):
+                raise
+            msg = "expected the bytes that were published, got other ones: the API breaks its answer off"
+            raise ObjectMissing(msg) from error
+        except ApiProblem as problem:
+            if problem.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY}:
+                raise
+            raise ObjectMissing(f"expected the bytes that were published, got: {problem.said}") from problem
+
+    def _breaks_off(self, path: Sequence[str]) -> bool:
+        """Whether the answer breaks off once more, as it does for bytes that are not those that were published."""
+        try:
+            with self._api.stream(path) as blocks:
+                for _ in blocks:
+                    pass
+        except BrokenOff:
+            return True
+        except Unavailable:
+            return False
+        return False
+
+    def _read(self, job_id: str) -> ReadJob:
+        etag, known = self._known.get(job_id, (None, None))
+        answer = self._get(job_id, etag=etag)
+        if known is not None and answer.body is None:
+            return replace(known, line=replace(known.line, now=answer.now))
+        read = parse_job(answer.body, answer.now)
+        if answer.etag is not None:
+            self._known[job_id] = (answer.etag, read)
+        return read
+
+    def _get(self, job_id: str, *rest: str, etag: str | None = None) -> Answer:
+        try:
+            return self._api.get([_JOBS, job_id, *rest], etag=etag)
+        except ApiProblem as problem:
+            if problem.status != HTTPStatus.NOT_FOUND:
+                raise
+            raise no_such_job(job_id) from problem

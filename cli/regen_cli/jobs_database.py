@@ -1,0 +1,159 @@
+"""Jobs straight on the database and the store."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from psycopg.types.json import Jsonb
+
+from regen_cli.jobs import JobLine, Page, Waiting, no_such_job, reused_key
+from regen_cli.objects import BLOCK, Objects, located
+from regen_cli.stored import with_objects
+from regen_core.database.gather import snapshots
+from regen_core.errors import ValidationFailed
+from regen_core.states import JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from regen_cli.database import Database
+    from regen_cli.jobs import Request, Wanted
+    from regen_core.invariants import JobRecord, Snapshot
+    from regen_core.manifest import OutputRow
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last job of a page; the next page begins after it."""
+
+    created_at: datetime
+    job_id: str
+
+    def __str__(self) -> str:
+        return f"{self.created_at.isoformat(timespec='milliseconds')}/{self.job_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """The cursor that ``str`` wrote.
+
+        Raises:
+            ValidationFailed: it did not.
+        """
+        at, slash, job_id = text.partition("/")
+        try:
+            created_at = datetime.fromisoformat(at)
+        except ValueError:
+            created_at = None
+        if created_at is None or created_at.tzinfo is not None or not slash or not job_id:
+            msg = f"--cursor: expected what an earlier page named, such as 2026-01-31T12:00:00.000/<id>, got {text!r}"
+            raise ValidationFailed(msg)
+        return cls(created_at, job_id)
+
+
+class DatabaseJobs:
+    """See ``jobs.Jobs``.
+
+    Args:
+        database: entered.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._objects = Objects(os.environ)
+
+    def find(self, job_id: str) -> JobRecord:
+        """See ``Jobs``."""
+        return self._snapshot(job_id).jobs[0]
+
+    def waiting(self, job_id: str) -> Waiting | None:
+        """See ``Jobs``."""
+        rows = self._database.named("waiting", {"ids": [job_id]})
+        return Waiting(*rows[0][1:]) if rows else None
+
+    def page(self, wanted: Wanted, limit: int) -> Page:
+        """See ``Jobs``."""
+        cursor = Cursor.parse(wanted.cursor) if wanted.cursor is not None else None
+        parameters = {
+            "statuses": [str(status) for status in wanted.statuses] or None,
+            "type": wanted.type,
+            "requester": wanted.requester,
+            "before_at": cursor.created_at if cursor else None,
+            "before_id": cursor.job_id if cursor else None,
+            "limit": limit + 1,
+        }
+        found = [_line(row) for row in self._database.named("page", parameters)]
+        lines = found[:limit]
+        return Page(lines, str(Cursor(lines[-1].created_at, lines[-1].id)) if len(found) > limit else None)
+
+    def lines(self, ids: Collection[str]) -> list[JobLine]:
+        """See ``Jobs``."""
+        return [_line(row) for row in self._database.named("states", {"ids": list(ids)})]
+
+    def current(self, limit: int) -> list[JobLine]:
+        """See ``Jobs``."""
+        return [_line(row) for row in self._database.named("current", {"limit": limit})]
+
+    def insert(self, request: Request) -> tuple[str, bool]:
+        """See ``Jobs``; the job's id is the request's."""
+        parameters = {
+            "id": request.job_id,
+            "instruction": Jsonb(request.instruction),
+            "priority": request.priority,
+            "requested_by": request.requested_by or _me(),
+            "key": request.key,
+            "retry_of": request.retry_of,
+        }
+        if rows := self._database.write("insert", parameters):
+            return str(rows[0][0]), True
+        # The row that was in the way is committed, and rows are kept.
+        [(job_id, same)] = self._database.named("by_key", parameters)
+        if not same:
+            raise reused_key(request.key, f"job {job_id}, which has another instruction, priority or retryOf")
+        return str(job_id), False
+
+    def listen(self) -> None:
+        """See ``Jobs``."""
+        self._database.listen()
+
+    def pause(self, looked_at: int) -> float:
+        """See ``Jobs``; one look is one statement, however many jobs it is about."""
+        del looked_at
+        return 1.0
+
+    def wait(self, seconds: float) -> None:
+        """See ``Jobs``; a notification ends it."""
+        self._database.wait(seconds)
+
+    @contextmanager
+    def stream(self, job: JobRecord, output: OutputRow) -> Iterator[Iterator[bytes]]:
+        """See ``Jobs``."""
+        del job
+        with self._objects.open(located(output.ref)) as file:
+            yield iter(lambda: file.read(BLOCK), b"")
+
+    def proof(self, job_id: str, judge: Callable[[JobRecord], None]) -> Snapshot:
+        """See ``Jobs``."""
+        snapshot = self._snapshot(job_id)
+        judge(snapshot.jobs[0])
+        return with_objects(snapshot, self._objects, deep=True)
+
+    def _snapshot(self, job_id: str) -> Snapshot:
+        for snapshot in snapshots(self._database.read, ids=[job_id], instructions=True):
+            return snapshot
+        raise no_such_job(job_id)
+
+
+def _line(row: tuple[Any, ...]) -> JobLine:
+    return JobLine(row[0], row[1], JobStatus(row[2]), *row[3:10])
+
+
+def _me() -> str:
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (OSError, KeyError):  # no such user, as in a container
+        return "cli"
