@@ -140,14 +140,18 @@ def test_orphans_are_listed_and_are_no_violation(stored: World) -> None:
         stored.put("document/bad/a.txt", b"x"),
         stored.put("document/nobody/a.txt", b"x"),
         stored.put("elsewhere.txt", b"x"),
+        stored.put("document/bad/provenance.intoto.jsonl", b"x"),
+        stored.put("other/j/provenance.intoto.jsonl", b"x"),
     ]
+    stored.put("document/j/provenance.intoto.jsonl", b"x")
     stored.put("document/runs/a.txt", b"x")
+    stored.put("document/runs/provenance.intoto.jsonl", b"x")
     stored.store.probe()
     report = stored.regen.json("fsck")
     assert sorted(report["orphans"]) == sorted(urls)
     lines = stored.regen("fsck").stdout.splitlines()
     assert {line for line in lines if line.startswith("orphan ")} == {f"orphan {url}" for url in urls}
-    assert "orphans: 4 objects that belong to no output; no violation, and yours to remove" in lines
+    assert "orphans: 6 objects that belong to no output; no violation, and yours to remove" in lines
 
 
 def test_all_batches_are_looked_at(world: World) -> None:
