@@ -16,18 +16,19 @@ import typer
 from regen_cli import jobs
 from regen_cli.database import Database
 from regen_cli.exits import DoesNotHold, NotFound
-from regen_cli.objects import BLOCK, ObjectMissing, Objects, located
+from regen_cli.objects import BLOCK, ObjectMissing, Objects, located, sibling
 from regen_cli.printing import Format, FormatOption, emit, size
 from regen_cli.showing import JobArgument  # noqa: TC001 - typer reads the annotation
 from regen_core.errors import RegenError, ValidationFailed
-from regen_core.names import is_artifact_name
+from regen_core.manifest import OutputRow
+from regen_core.names import MANIFEST_NAME, PROVENANCE_NAME, is_artifact_name
+from regen_core.provenance import MEDIA_TYPE
 from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from regen_core.invariants import JobRecord
-    from regen_core.manifest import OutputRow
 
 
 def output(
@@ -40,6 +41,9 @@ def output(
         Path, typer.Option("--directory", "-d", help="Where the files go, under their own names; it must exist.")
     ] = Path(),
     to: Annotated[str | None, typer.Option("--to", help="Another name for the one file; - writes to standard output.")] = None,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Also the manifest and the provenance, for `regen verify --offline`.")
+    ] = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Download a job's outputs.
@@ -50,14 +54,19 @@ def output(
     if to is not None and name is None:
         msg = "--to: expected the NAME of one output beside it, got none"
         raise ValidationFailed(msg)
+    if evidence and (to is not None or name is not None):
+        msg = "--evidence: expected all outputs, which manifest and provenance are about, got one NAME"
+        raise ValidationFailed(msg)
     with Database.from_environment() as database:
         job = jobs.find(database, job_id)
     wanted = _wanted(job, name)
     objects = Objects(os.environ)
+    if evidence:
+        wanted = [*wanted, *_evidence(objects, job)]
     if to == "-":
         _to_stdout(objects, wanted[0])
         return
-    targets = [Path(to) if to is not None else directory / _file_name(one) for one in wanted]
+    targets = [Path(to) if to is not None else directory / _file_name(one.name) for one in wanted]
     for target in targets:
         if target.exists() or target.is_symlink():
             raise _taken(target)
@@ -82,11 +91,26 @@ def _wanted(job: JobRecord, name: str | None) -> Sequence[OutputRow]:
     return found
 
 
-def _file_name(one: OutputRow) -> str:
-    if not is_artifact_name(one.name):
-        msg = f"output {one.name!a}: expected a plain file name; --to names the file"
+def _evidence(objects: Objects, job: JobRecord) -> Iterator[OutputRow]:
+    """Manifest and provenance, which have no row: what lies there now, for ``verify`` to judge.
+
+    Raises:
+        DoesNotHold: one of them is not there.
+    """
+    at_manifest = located(job.output_ref or "")
+    for at, media_type in ((at_manifest, "application/json"), (sibling(at_manifest, PROVENANCE_NAME), MEDIA_TYPE)):
+        try:
+            found = objects.measure(at)
+        except ObjectMissing as error:
+            raise DoesNotHold(f"job {job.id}: {error.message}") from error
+        yield OutputRow(at.path.rpartition("/")[2], at.url, found.sha256 or "", found.size_bytes, media_type)
+
+
+def _file_name(name: str) -> str:
+    if not is_artifact_name(name) and name not in {MANIFEST_NAME, PROVENANCE_NAME}:
+        msg = f"output {name!a}: expected a plain file name; --to names the file"
         raise DoesNotHold(msg)
-    return one.name
+    return name
 
 
 def _to_stdout(objects: Objects, one: OutputRow) -> None:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from regen_cli.objects import ObjectMissing, Objects, located
+from regen_cli.objects import ObjectMissing, Objects, located, sibling
 from regen_core.canonical import sha256_hex
 from regen_core.invariants import JobObjects, JobRecord, ObjectRecord
 from regen_core.location import Location, parse_location
@@ -54,7 +54,7 @@ def orphans(database: Database, objects: Objects, root: Location) -> Iterator[li
                 refs.append(at.url)
                 ids.append(inside[1] if len(inside) == 3 else "")
                 beside = inside[-1] in {MANIFEST_NAME, PROVENANCE_NAME}
-                manifests.append(_sibling(at, MANIFEST_NAME).url if beside else None)
+                manifests.append(sibling(at, MANIFEST_NAME).url if beside else None)
         parameters = {"refs": refs, "ids": ids, "manifests": manifests}
         yield [row[0] for row in database.named("orphans", parameters)]
 
@@ -81,17 +81,12 @@ def _read(objects: Objects, job: JobRecord) -> JobObjects:
     location = parse_location(job.output_ref or "")
     if location is None or job.output_ref is None:
         return JobObjects(found)
-    at_provenance = _sibling(location, PROVENANCE_NAME)
+    at_provenance = sibling(location, PROVENANCE_NAME)
     manifest, provenance = _content(objects, location), _content(objects, at_provenance)
     for ref, content in ((job.output_ref, manifest), (at_provenance.url, provenance)):
         if content is not None:
             found[ref] = ObjectRecord(len(content), sha256_hex(content))
     return JobObjects(found, manifest, provenance or b"")
-
-
-def _sibling(at: Location, name: str) -> Location:
-    """The location of ``name`` in the same folder."""
-    return replace(at, path=f"{at.path.rpartition('/')[0]}/{name}")
 
 
 def _measured(objects: Objects, ref: str) -> ObjectRecord | None:

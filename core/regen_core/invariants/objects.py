@@ -49,7 +49,7 @@ def manifest(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
     del snapshot
     if job.objects is None or job.objects.manifest is None or job.status is not JobStatus.COMPLETED:
         return
-    content = _manifest(job.objects.manifest)
+    content = parse_manifest(job.objects.manifest)
     if content is None:
         yield Violation(Invariant.MANIFEST, job.id, "manifest: expected a JSON object, got something else", _COMPARE)
         return
@@ -69,11 +69,12 @@ def provenance(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
     del snapshot
     if job.objects is None or job.objects.manifest is None or job.status is not JobStatus.COMPLETED:
         return
-    content = _manifest(job.objects.manifest) or {}
+    content = parse_manifest(job.objects.manifest) or {}
     found = job.objects.provenance
     if found is None or (content.get("provenance") is None and not found):
         return
-    for message in _provenance_faults(job, content, found):
+    sources = None if job.instruction is None else sources_of(job.instruction)
+    for message in provenance_faults(content, found, sources):
         yield Violation(Invariant.PROVENANCE, job.id, f"provenance: {message}", _COMPARE_PROVENANCE)
 
 
@@ -85,7 +86,14 @@ def sources_of(instruction: Any) -> list[SourceDigest]:
         return []
 
 
-def _provenance_faults(job: JobRecord, content: dict[str, Any], found: bytes) -> Iterator[str]:
+def provenance_faults(content: dict[str, Any], found: bytes, sources: list[SourceDigest] | None) -> Iterator[str]:
+    """What is wrong with the provenance ``found`` (empty: there is none) beside a manifest, in words.
+
+    Args:
+        content: the manifest's JSON value.
+        found: the provenance's bytes.
+        sources: the instruction's; None where it is not known.
+    """
     named = content.get("provenance")
     if named is None:
         yield "expected none beside a manifest that names none, got one"
@@ -98,13 +106,13 @@ def _provenance_faults(job: JobRecord, content: dict[str, Any], found: bytes) ->
         yield f"expected {_short(named)} as the manifest says, got {_short(wanted)}"
     try:
         envelope = parse_bundle(found)
-        sources = None if job.instruction is None else sources_of(job.instruction)
         yield from differences(envelope.statement, content, sources)
     except (ValueError, KeyError, TypeError) as error:
         yield str(error)
 
 
-def _manifest(content: bytes) -> dict[str, Any] | None:
+def parse_manifest(content: bytes) -> dict[str, Any] | None:
+    """The manifest's JSON object; None where it is none."""
     try:
         value = json.loads(content)
     except ValueError:

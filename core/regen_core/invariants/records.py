@@ -41,6 +41,8 @@ class Invariant(StrEnum):
     """The manifest says what the database says (R12)."""
     PROVENANCE = "provenance"
     """The provenance that the manifest names is there as it was written, and says what manifest and instruction say."""
+    REPRODUCIBLE = "reproducible"
+    """Another run of the same instruction gives the same bytes (R11)."""
     CLUSTER = "cluster"
     """No Job, pod or custom resource is without a row that wants it."""
     IMMUTABLE = "immutable"
