@@ -21,7 +21,7 @@ from regen_core.manifest import Manifest
 from regen_core.provenance import Builder, SourceDigest
 from regen_core.states import Complete
 from regen_runner.database import RunnerDatabase
-from regen_runner.logs import log, log_to_stdout, log_trace, write_termination_message
+from regen_runner.logs import flush_log, log, log_to_stdout, log_trace, write_termination_message
 from regen_runner.patience import Patience, Stop
 from regen_runner.report import EXIT_REFUSED, report_completion, report_failure
 from regen_runner.settings import PublishSettings, termination_log
@@ -85,6 +85,7 @@ def main() -> int:
     log("publish ended", status=status, message=message)
     if status:
         write_termination_message(settings.termination_log, f"publish: {message}")
+    flush_log()
     return status
 
 
