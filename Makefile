@@ -64,7 +64,7 @@ chart: $(STAMP) ## write the chart's README table and schema anew from values.ya
 
 lock: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(UV_LOCK) --group dev --extra operator --extra runner --extra api --extra cli --extra devcluster pyproject.toml -o requirements/dev.txt
+	$(UV_LOCK) --group dev --extra operator --extra runner --extra api --extra cli --extra provenance --extra devcluster pyproject.toml -o requirements/dev.txt
 	$(UV_LOCK) --group build pyproject.toml -o requirements/build.txt
 	$(UV_LOCK) --extra operator --extra cli pyproject.toml -o requirements/operator.txt
 	$(UV_LOCK) --extra runner pyproject.toml -o requirements/runner.txt

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from typing import Any, Final
 
 import structlog
+
+from regen_core.detached_log import DetachedHandler
+
+_STANDARD_ERROR: Final = 2
 
 
 def configure_logs(level: str) -> None:
@@ -33,7 +37,7 @@ def configure_logs(level: str) -> None:
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail]
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = DetachedHandler(_STANDARD_ERROR)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers = [handler]

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, LiteralString, Self
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 
 QUERIES: Final[Mapping[str, LiteralString]] = {
     name: script(f"cli/{name}.sql").text
-    for name in ("insert", "by_key", "page", "states", "current", "orphans", "export", "export_job")
+    for name in (
+        *("insert", "by_key", "page", "states", "current", "orphans", "export", "export_job"),
+        *("purge_before", "purge_count", "purge_page", "purge"),
+    )
 } | {"waiting": script("operator/waiting.sql").text}
 
 CONNECT_SECONDS: Final = 10
@@ -112,6 +116,10 @@ class Database:
         """All rows of a query in ``sql/cli`` that inserts."""
         return self._run(QUERIES[name], parameters, read_only=False)
 
+    def as_owner(self, name: str, parameters: Mapping[str, Any], owner: str, *, read_only: bool) -> list[tuple[Any, ...]]:
+        """All rows of a query in ``sql/cli`` that only the owner may run; the login must be a member of that role."""
+        return self._run(QUERIES[name], parameters, read_only=read_only, role=owner)
+
     def listen(self) -> None:
         """Asks to be woken; behind a transaction pooler nobody is, and ``wait`` ends by its own time."""
         with _translated("database: expected it to accept LISTEN"), _alarm(self._seconds + _SLACK_SECONDS):
@@ -134,7 +142,9 @@ class Database:
             raise RuntimeError(msg)
         return self._connection
 
-    def _run(self, statement: LiteralString, parameters: Mapping[str, Any], *, read_only: bool) -> list[tuple[Any, ...]]:
+    def _run(
+        self, statement: LiteralString, parameters: Mapping[str, Any], *, read_only: bool, role: str | None = None
+    ) -> list[tuple[Any, ...]]:
         milliseconds = str(round(self._seconds * 1000))
         with (
             _translated("database: expected an answer"),
@@ -146,6 +156,8 @@ class Database:
                           set_config('transaction_read_only', %(read_only)s, true)""",
                 {"ms": milliseconds, "read_only": "on" if read_only else "off"},
             )
+            if role is not None:
+                self._open.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
             return self._open.execute(statement, parameters).fetchall()
 
 
@@ -179,7 +191,7 @@ def _translated(expected: str) -> Iterator[None]:
     except psycopg.errors.InsufficientPrivilege as error:
         msg = (
             f"database: expected a login with the role that this needs, got: {_first_line(error)}; "
-            "`regen trigger` needs regen_api, everything else regen_readonly"
+            "`regen trigger` needs regen_api, `regen purge` a member of regen_owner, everything else regen_readonly"
         )
         raise RegenError(msg) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:

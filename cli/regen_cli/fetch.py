@@ -19,7 +19,7 @@ from regen_cli.objects import BLOCK, ObjectMissing
 from regen_cli.printing import Format, FormatOption, emit, size
 from regen_cli.showing import JobArgument  # noqa: TC001 - typer reads the annotation
 from regen_core.errors import RegenError, ValidationFailed
-from regen_core.names import is_artifact_name
+from regen_core.names import MANIFEST_NAME, PROVENANCE_NAME, is_artifact_name
 from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ def output(
         Path, typer.Option("--directory", "-d", help="Where the files go, under their own names; it must exist.")
     ] = Path(),
     to: Annotated[str | None, typer.Option("--to", help="Another name for the one file; - writes to standard output.")] = None,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Also the manifest and the provenance, for `regen verify --offline`.")
+    ] = False,
     form: FormatOption = Format.TABLE,
     api_url: ApiUrlOption = None,
 ) -> None:
@@ -51,13 +54,18 @@ def output(
     if to is not None and name is None:
         msg = "--to: expected the NAME of one output beside it, got none"
         raise ValidationFailed(msg)
+    if evidence and (to is not None or name is not None):
+        msg = "--evidence: expected all outputs, which manifest and provenance are about, got one NAME"
+        raise ValidationFailed(msg)
     with open_jobs(api_url) as jobs:
         job = jobs.find(job_id)
         wanted = _wanted(job, name)
+        if evidence:
+            wanted = [*wanted, *_evidence(jobs, job)]
         if to == "-":
             _to_stdout(jobs, job, wanted[0])
             return
-        targets = [Path(to) if to is not None else directory / _file_name(one) for one in wanted]
+        targets = [Path(to) if to is not None else directory / _file_name(one.name) for one in wanted]
         for target in targets:
             if target.exists() or target.is_symlink():
                 raise _taken(target)
@@ -82,11 +90,23 @@ def _wanted(job: JobRecord, name: str | None) -> Sequence[OutputRow]:
     return found
 
 
-def _file_name(one: OutputRow) -> str:
-    if not is_artifact_name(one.name):
-        msg = f"output {one.name!a}: expected a plain file name; --to names the file"
+def _evidence(jobs: Jobs, job: JobRecord) -> Sequence[OutputRow]:
+    """Manifest and provenance, which have no row: what lies there now, for ``verify`` to judge.
+
+    Raises:
+        DoesNotHold: one of them is not there.
+    """
+    try:
+        return jobs.evidence(job)
+    except ObjectMissing as error:
+        raise DoesNotHold(f"job {job.id}: {error.message}") from error
+
+
+def _file_name(name: str) -> str:
+    if not is_artifact_name(name) and name not in {MANIFEST_NAME, PROVENANCE_NAME}:
+        msg = f"output {name!a}: expected a plain file name; --to names the file"
         raise DoesNotHold(msg)
-    return one.name
+    return name
 
 
 def _to_stdout(jobs: Jobs, job: JobRecord, one: OutputRow) -> None:

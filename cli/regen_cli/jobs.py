@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from regen_cli.exits import NotFound
 from regen_core.errors import ValidationFailed
+from regen_core.names import MANIFEST_NAME, PROVENANCE_NAME
+from regen_core.provenance import MEDIA_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from regen_core.invariants import JobRecord, Snapshot
     from regen_core.manifest import OutputRow
     from regen_core.states import JobStatus
+
+
+EVIDENCE: Final = {MANIFEST_NAME: "application/json", PROVENANCE_NAME: MEDIA_TYPE}
+"""What lies beside a COMPLETED job's outputs, and its media type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +159,15 @@ class Jobs(Protocol):
 
         Raises:
             ObjectMissing: there are none.
+            StoreUnavailable: the same call may be tried again.
+        """
+        ...
+
+    def evidence(self, job: JobRecord) -> Sequence[OutputRow]:
+        """Manifest and provenance of a COMPLETED job, which have no row, measured where they lie.
+
+        Raises:
+            ObjectMissing: one of them is not there.
             StoreUnavailable: the same call may be tried again.
         """
         ...

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 from regen_cli.api import ApiProblem, BrokenOff
 from regen_cli.exits import NotFound, Unavailable
-from regen_cli.jobs import Page, Waiting, no_such_job, reused_key
+from regen_cli.jobs import EVIDENCE, Page, Waiting, no_such_job, reused_key
 from regen_cli.objects import ObjectMissing
 from regen_cli.printing import say
-from regen_cli.stored import MAX_MANIFEST_BYTES
+from regen_cli.stored import MAX_READ_BYTES
 from regen_cli.wire import parse_accepted, parse_events, parse_job, parse_jobs
+from regen_core.canonical import sha256_hex
 from regen_core.errors import ValidationFailed
 from regen_core.invariants import JobObjects, ObjectRecord, Snapshot
-from regen_core.names import MANIFEST_NAME
+from regen_core.manifest import OutputRow
+from regen_core.names import MANIFEST_NAME, PROVENANCE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from regen_cli.jobs import JobLine, Request, Wanted
     from regen_cli.wire import ReadJob
     from regen_core.invariants import JobRecord
-    from regen_core.manifest import OutputRow
 
 _JOBS: Final = "regeneration-jobs"
 _PAGE: Final = 200
@@ -133,10 +134,22 @@ class ApiJobs:
         for output in job.outputs:
             if (record := self._measured(job_id, output.name)) is not None:
                 found[output.ref] = record
-        manifest = self._manifest(job_id)
-        if manifest is not None and job.output_ref is not None:
-            found[job.output_ref] = ObjectRecord(len(manifest), hashlib.sha256(manifest).hexdigest())
-        return Snapshot(self._read(job_id).line.now, (replace(job, objects=JobObjects(found, manifest)),))
+        beside = {name: self._content(job_id, name) for name in EVIDENCE}
+        for name, content in beside.items():
+            if content is not None:
+                found[_ref(job, name)] = ObjectRecord(len(content), sha256_hex(content))
+        objects = JobObjects(found, beside[MANIFEST_NAME], beside[PROVENANCE_NAME] or b"")
+        return Snapshot(self._read(job_id).line.now, (replace(job, objects=objects),))
+
+    def evidence(self, job: JobRecord) -> list[OutputRow]:
+        """See ``Jobs``."""
+        rows = []
+        for name, media_type in EVIDENCE.items():
+            content = self._content(job.id, name)
+            if content is None:
+                raise ObjectMissing(f"{name}: expected the bytes that were published, got none")
+            rows.append(OutputRow(name, _ref(job, name), sha256_hex(content), len(content), media_type))
+        return rows
 
     def _measured(self, job_id: str, name: str) -> ObjectRecord | None:
         digest, size = hashlib.sha256(), 0
@@ -150,16 +163,16 @@ class ApiJobs:
             return None
         return ObjectRecord(size, digest.hexdigest())
 
-    def _manifest(self, job_id: str) -> bytes | None:
+    def _content(self, job_id: str, name: str) -> bytes | None:
         content = bytearray()
         try:
-            with self._stream(job_id, MANIFEST_NAME) as blocks:
+            with self._stream(job_id, name) as blocks:
                 for block in blocks:
                     content += block
-                    if len(content) > MAX_MANIFEST_BYTES:
+                    if len(content) > MAX_READ_BYTES:
                         break
         except ObjectMissing as error:
-            say(f"manifest: {error.message}")
+            say(f"{name}: {error.message}")
             return None
         return bytes(content)
 
@@ -208,3 +221,8 @@ class ApiJobs:
             if problem.status != HTTPStatus.NOT_FOUND:
                 raise
             raise no_such_job(job_id) from problem
+
+
+def _ref(job: JobRecord, name: str) -> str:
+    """The URL of what lies beside the manifest."""
+    return (job.output_ref or "").removesuffix(MANIFEST_NAME) + name

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from regen_cli.jobs import JobLine, Page, Waiting, no_such_job, reused_key
-from regen_cli.objects import BLOCK, Objects, located
+from regen_cli.jobs import EVIDENCE, JobLine, Page, Waiting, no_such_job, reused_key
+from regen_cli.objects import BLOCK, Objects, located, sibling
 from regen_cli.stored import with_objects
 from regen_core.database.gather import snapshots
 from regen_core.errors import ValidationFailed
+from regen_core.manifest import OutputRow
 from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from regen_cli.database import Database
     from regen_cli.jobs import Request, Wanted
     from regen_core.invariants import JobRecord, Snapshot
-    from regen_core.manifest import OutputRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,16 @@ class DatabaseJobs:
         del job
         with self._objects.open(located(output.ref)) as file:
             yield iter(lambda: file.read(BLOCK), b"")
+
+    def evidence(self, job: JobRecord) -> list[OutputRow]:
+        """See ``Jobs``."""
+        at_manifest = located(job.output_ref or "")
+        rows = []
+        for name, media_type in EVIDENCE.items():
+            at = sibling(at_manifest, name)
+            found = self._objects.measure(at)
+            rows.append(OutputRow(name, at.url, found.sha256 or "", found.size_bytes, media_type))
+        return rows
 
     def proof(self, job_id: str, judge: Callable[[JobRecord], None]) -> Snapshot:
         """See ``Jobs``."""

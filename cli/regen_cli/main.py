@@ -16,6 +16,7 @@ from regen_cli.fsck import fsck
 from regen_cli.listing import list_jobs
 from regen_cli.migrate import migrate
 from regen_cli.printing import say
+from regen_cli.purge import purge
 from regen_cli.showing import events, show
 from regen_cli.trigger import trigger
 from regen_cli.verify import verify
@@ -46,6 +47,7 @@ app.command()(watch)
 app.command()(verify)
 app.command()(fsck)
 app.add_typer(audit.app, name="audit")
+app.command()(purge)
 app.command()(migrate)
 
 

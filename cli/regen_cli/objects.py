@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, Protocol
 
 from regen_core.errors import Classification, RegenError, SettingsInvalid
@@ -114,6 +115,11 @@ def located(ref: str) -> Location:
         msg = f"expected an object's URL, s3://bucket/key or file:///path, got {ref!r}"
         raise ObjectMissing(msg)
     return location
+
+
+def sibling(at: Location, name: str) -> Location:
+    """The location of ``name`` in the same folder."""
+    return replace(at, path=f"{at.path.rpartition('/')[0]}/{name}")
 
 
 def output_location(environ: Mapping[str, str]) -> Location | None:

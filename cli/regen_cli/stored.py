@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from regen_cli.objects import ObjectMissing, Objects, located
+from regen_cli.objects import ObjectMissing, Objects, located, sibling
 from regen_core.canonical import sha256_hex
 from regen_core.invariants import JobObjects, JobRecord, ObjectRecord
 from regen_core.location import Location, parse_location
-from regen_core.names import MANIFEST_NAME
+from regen_core.names import MANIFEST_NAME, PROVENANCE_NAME
 from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from regen_core.invariants import Snapshot
 
 THREADS: Final = 8
-MAX_MANIFEST_BYTES: Final = 16 << 20
-"""A manifest is read into memory; one that is larger is none of ours."""
+MAX_READ_BYTES: Final = 16 << 20
+"""A manifest and a provenance are read into memory; one that is larger is none of ours."""
 _PROBE: Final = ".regen-probe"
 """What every start of ``publish`` tries the store with; it belongs to no job."""
 
@@ -47,13 +47,16 @@ def with_objects(snapshot: Snapshot, objects: Objects, *, deep: bool) -> Snapsho
 def orphans(database: Database, objects: Objects, root: Location) -> Iterator[list[str]]:
     """Page by page, the URLs of the objects beneath ``root`` that belong to no output and to no job that runs."""
     for page in objects.pages(root):
-        refs, ids = [], []
+        refs, ids, manifests = [], [], []
         for at, _ in page:
             inside = at.path.removeprefix(root.path.rstrip("/")).strip("/").split("/")
             if inside != [_PROBE]:
                 refs.append(at.url)
                 ids.append(inside[1] if len(inside) == 3 else "")
-        yield [row[0] for row in database.named("orphans", {"refs": refs, "ids": ids})]
+                beside = inside[-1] in {MANIFEST_NAME, PROVENANCE_NAME}
+                manifests.append(sibling(at, MANIFEST_NAME).url if beside else None)
+        parameters = {"refs": refs, "ids": ids, "manifests": manifests}
+        yield [row[0] for row in database.named("orphans", parameters)]
 
 
 def _has_objects(job: JobRecord) -> bool:
@@ -75,10 +78,15 @@ def _read(objects: Objects, job: JobRecord) -> JobObjects:
     for one in job.outputs:
         if (record := _measured(objects, one.ref)) is not None:
             found[one.ref] = record
-    manifest = _content(objects, job.output_ref or "")
-    if manifest is not None and job.output_ref is not None:
-        found[job.output_ref] = ObjectRecord(len(manifest), sha256_hex(manifest))
-    return JobObjects(found, manifest)
+    location = parse_location(job.output_ref or "")
+    if location is None or job.output_ref is None:
+        return JobObjects(found)
+    at_provenance = sibling(location, PROVENANCE_NAME)
+    manifest, provenance = _content(objects, location), _content(objects, at_provenance)
+    for ref, content in ((job.output_ref, manifest), (at_provenance.url, provenance)):
+        if content is not None:
+            found[ref] = ObjectRecord(len(content), sha256_hex(content))
+    return JobObjects(found, manifest, provenance or b"")
 
 
 def _measured(objects: Objects, ref: str) -> ObjectRecord | None:
@@ -88,9 +96,9 @@ def _measured(objects: Objects, ref: str) -> ObjectRecord | None:
         return None
 
 
-def _content(objects: Objects, ref: str) -> bytes | None:
+def _content(objects: Objects, at: Location) -> bytes | None:
     try:
-        with objects.open(located(ref)) as stream:
-            return stream.read(MAX_MANIFEST_BYTES)
+        with objects.open(at) as stream:
+            return stream.read(MAX_READ_BYTES)
     except ObjectMissing:
         return None

@@ -1,8 +1,11 @@
-"""What publish leaves: the manifest beside the artifacts, and the output rows (contract sections 2 and 4)."""
+"""What publish leaves: the manifest beside the artifacts, and the output rows (contract sections 2 and 4).
+
+The provenance that lies there too is in ``regen_core.provenance``.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from regen_core.canonical import canonical_json
@@ -33,8 +36,24 @@ class OutputRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ProvenanceObject:
+    """The provenance's object beside the manifest. It is no output: it holds times, and rule R11 is about outputs."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The manifest's field ``provenance``."""
+        return {"name": self.name, "sha256": self.sha256, "sizeBytes": self.size_bytes}
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
-    """``manifest.json``: a pure function of the instruction, the envelope and the checked files, so a repeat is equal."""
+    """``manifest.json``: a pure function of the instruction, the envelope and the checked files, so a repeat is equal.
+
+    ``provenance`` is None while the provenance is made, and in manifests of releases that made none.
+    """
 
     job_id: str
     type: str
@@ -46,21 +65,25 @@ class Manifest:
     started_at: str
     finished_at: str
     artifacts: tuple[OutputRow, ...]
+    provenance: ProvenanceObject | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The JSON value, artifacts by name."""
+        provenance = {} if self.provenance is None else {"provenance": self.provenance.as_json()}
+        return {
+            "version": 1,
+            "jobId": self.job_id,
+            "type": self.type,
+            "instructionSha256": self.instruction_sha256,
+            "executor": {"name": self.executor, "version": self.executor_version},
+            "reproducible": self.reproducible,
+            "sandbox": dict(self.sandbox),
+            "startedAt": self.started_at,
+            "finishedAt": self.finished_at,
+            "artifacts": [row.as_json() for row in sorted(self.artifacts, key=lambda row: row.name)],
+            **provenance,
+        }
 
     def as_bytes(self) -> bytes:
         """Canonical JSON (RFC 8785), UTF-8."""
-        fields = asdict(self)
-        return canonical_json(
-            {
-                "version": 1,
-                "jobId": fields["job_id"],
-                "type": fields["type"],
-                "instructionSha256": fields["instruction_sha256"],
-                "executor": {"name": fields["executor"], "version": fields["executor_version"]},
-                "reproducible": fields["reproducible"],
-                "sandbox": dict(self.sandbox),
-                "startedAt": fields["started_at"],
-                "finishedAt": fields["finished_at"],
-                "artifacts": [row.as_json() for row in sorted(self.artifacts, key=lambda row: row.name)],
-            }
-        )
+        return canonical_json(self.as_json())

@@ -31,6 +31,10 @@ EXIT_FENCED: Final = 64
 """The exit status of a pod that found its job's fence taken."""
 
 MANIFEST_NAME: Final = "manifest.json"
+PROVENANCE_NAME: Final = "provenance.intoto.jsonl"
+"""A bundle of attestations is named so (in-toto Attestation Framework, "Bundle layer specification")."""
+DEFAULT_BUILDER_ID: Final = "https://regeneration.dev/provenance/builder/v1"
+"""The builder that the provenance names where the settings name none."""
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _DNS_LABEL_TAIL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -44,8 +48,8 @@ def is_type(text: str) -> bool:
 
 
 def is_artifact_name(text: str) -> bool:
-    """Whether ``text`` may name an artifact: one path segment of at most 128 safe characters that is not the manifest's."""
-    return _ARTIFACT.fullmatch(text) is not None and text != MANIFEST_NAME
+    """Whether ``text`` may name an artifact: one path segment of at most 128 safe characters, and none of our own names."""
+    return _ARTIFACT.fullmatch(text) is not None and text not in {MANIFEST_NAME, PROVENANCE_NAME}
 
 
 def job_name(job_id: str) -> str:

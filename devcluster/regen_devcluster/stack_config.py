@@ -20,6 +20,7 @@ TEST_IMAGE: Final = "regen-test-runner:dev"
 """The runner with the test-only executors, which misbehave on purpose."""
 DATABASE_SECRET: Final = "regen-runner-database"  # noqa: S105 - a name
 STORE_SECRET: Final = "regen-runner-store"  # noqa: S105 - a name
+SIGNING_SECRET: Final = "regen-provenance"  # noqa: S105 - a name
 SERVICE_ACCOUNT: Final = "regen-runner"
 GRACE_SECONDS: Final = 5
 
@@ -63,6 +64,7 @@ class StackConfig:
         host: with ``kubeconfig``, an address of this machine that the cluster's pods reach.
         runner_image: the image of the runner.
         test_image: the runner's with the test-only executors.
+        signing_key: an Ed25519 private key (PEM) that signs the provenance; None leaves it unsigned.
         cpu: what each executor's container asks of a node.
     """
 
@@ -80,6 +82,7 @@ class StackConfig:
     host: str = "127.0.0.1"
     runner_image: str = RUNNER_IMAGE
     test_image: str = TEST_IMAGE
+    signing_key: str | None = field(default=None, repr=False)
     cpu: str = "500m"
 
     @classmethod
@@ -131,6 +134,8 @@ class StackConfig:
             "publishBudgetSeconds": 60,
             "terminationGracePeriodSeconds": GRACE_SECONDS,
         }
+        if self.signing_key is not None:
+            runner["signingKeySecret"] = {"name": SIGNING_SECRET, "key": "ed25519"}
         classes: dict[str, dict[str, Any]] = {name: dict(_SHIPPED_LIMITS) for name in shipped_types()}
         classes |= {name: {"image": self.test_image, **_PROBE_LIMITS} for name in test_types()}
         for name, keys in self.classes.items():

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.alias_generators import to_camel
 
 from regen_core.errors import SettingsInvalid
+from regen_core.names import DEFAULT_BUILDER_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
 LABEL_TYPE = r"^[a-z]([a-z0-9_]{0,61}[a-z0-9])?$"
 EXECUTOR_VARIABLE = r"^EXECUTOR_[A-Z0-9_]{1,100}$"
+BUILDER_ID = r"^[A-Za-z][A-Za-z0-9+.-]*:[!-~]+$"
 
 Quantity = Annotated[str, Field(pattern=QUANTITY)]
 Budget = Annotated[int, Field(ge=1, le=86_400)]
@@ -40,7 +42,7 @@ class SecretKey(_Strict):
 
 
 class SecretValue(_Strict):
-    """One key of a Secret in the runner namespace, for an executor; both names are required."""
+    """One key of a Secret in the runner namespace; both names are required."""
 
     name: Annotated[str, Field(min_length=1)]
     key: Annotated[str, Field(min_length=1)]
@@ -56,6 +58,8 @@ class Runner(_Strict):
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     image_pull_secrets: list[str] = Field(default_factory=list)
     service_account_name: str = "regen-runner"
+    signing_key_secret: SecretValue | None = None
+    builder_id: Annotated[str, Field(pattern=BUILDER_ID)] = DEFAULT_BUILDER_ID
     prepare_budget_seconds: Budget = 120
     publish_budget_seconds: Budget = 180
     termination_grace_period_seconds: Budget = 30

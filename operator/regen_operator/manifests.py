@@ -34,6 +34,8 @@ OUT: Final = "/regen/out"
 RESULT: Final = "/regen/result"
 TRUST: Final = "/regen/trust"
 TMP: Final = "/tmp"  # noqa: S108 - a volume of the container's own
+SIGNING_KEY: Final = "/regen/signing-key"
+_KEY_FILE: Final = "key.pem"
 UNREACHABLE_SECONDS: Final = 30
 PROGRAM: Final = "regen-runner"
 
@@ -114,7 +116,7 @@ def _pod_spec(order: JobOrder, runner: Runner, executor_class: ExecutorClass, de
         ]
         + runner.tolerations
         + executor_class.tolerations,
-        "volumes": _volumes(executor_class),
+        "volumes": _volumes(runner, executor_class),
         "initContainers": [_prepare(order, runner, executor_class, deadline), _execute(order, runner, executor_class)],
         "containers": [_publish(order, runner, executor_class, deadline)],
     }
@@ -133,7 +135,7 @@ def _pod_spec(order: JobOrder, runner: Runner, executor_class: ExecutorClass, de
     return spec | {key: value for key, value in optional.items() if value}
 
 
-def _volumes(executor_class: ExecutorClass) -> list[Json]:
+def _volumes(runner: Runner, executor_class: ExecutorClass) -> list[Json]:
     sizes = {
         "in": executor_class.input_size,
         "out": executor_class.output_size,
@@ -143,7 +145,12 @@ def _volumes(executor_class: ExecutorClass) -> list[Json]:
         "tmp-execute": executor_class.tmp_size,
         "tmp-publish": "256Mi",
     }
-    return [{"name": name, "emptyDir": {"sizeLimit": size}} for name, size in sizes.items()]
+    volumes: list[Json] = [{"name": name, "emptyDir": {"sizeLimit": size}} for name, size in sizes.items()]
+    if (key := runner.signing_key_secret) is not None:
+        # 0444: the kubelet's files are root's, and there is no fsGroup; nothing but publish mounts the volume.
+        items = [{"key": key.key, "path": _KEY_FILE}]
+        volumes.append({"name": "signing-key", "secret": {"secretName": key.name, "items": items, "defaultMode": 0o444}})
+    return volumes
 
 
 def _prepare(order: JobOrder, runner: Runner, executor_class: ExecutorClass, deadline: int) -> Json:
@@ -202,11 +209,13 @@ def _execute(order: JobOrder, runner: Runner, executor_class: ExecutorClass) -> 
 
 
 def _publish(order: JobOrder, runner: Runner, executor_class: ExecutorClass, deadline: int) -> Json:
-    """Trusted: checks, stores, reports."""
+    """Trusted: checks, stores, reports. The key that signs the provenance is its alone."""
+    image = executor_class.image or runner.image
+    signs = runner.signing_key_secret is not None
     return _container(
         CONTAINER_PUBLISH,
         runner,
-        image=executor_class.image or runner.image,
+        image=image,
         resources=_resources(runner.cpu, None, runner.memory, executor_class.ephemeral_storage),
         mounts=[
             ("in", IN, True),
@@ -214,6 +223,7 @@ def _publish(order: JobOrder, runner: Runner, executor_class: ExecutorClass, dea
             ("result", RESULT, True),
             ("trust", TRUST, True),
             ("tmp-publish", TMP, False),
+            *([("signing-key", SIGNING_KEY, True)] if signs else []),
         ],
         env=[
             _value("REGEN_JOB_ID", order.job_id),
@@ -227,6 +237,9 @@ def _publish(order: JobOrder, runner: Runner, executor_class: ExecutorClass, dea
             _value("REGEN_OUT_DIR", OUT),
             _value("REGEN_RESULT_DIR", RESULT),
             _value("REGEN_TRUST_DIR", TRUST),
+            _value("REGEN_BUILDER_ID", runner.builder_id),
+            _value("REGEN_IMAGE", image),
+            *([_value("REGEN_SIGNING_KEY_FILE", f"{SIGNING_KEY}/{_KEY_FILE}")] if signs else []),
         ],
         secret=runner.store_secret,
     )

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
+
+from regen_core.detached_log import DetachedHandler
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_TERMINATION_MESSAGE: Final = 1024
 """Characters; the kubelet cuts at 4096 bytes (Kubernetes, "Determine the reason for pod failure")."""
+
+_STANDARD_OUTPUT: Final = 1
 
 _logger: Final = logging.getLogger("regen.runner")
 
@@ -39,8 +42,8 @@ class _JsonLines(logging.Formatter):
 
 
 def log_to_stdout(job_id: str) -> None:
-    """Sends every record of the process to standard output; libraries from WARNING on."""
-    handler = logging.StreamHandler(sys.stdout)
+    """Sends every record of the process to standard output, whoever reads it; libraries from WARNING on."""
+    handler = DetachedHandler(_STANDARD_OUTPUT)
     handler.setFormatter(_JsonLines(job_id))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     _logger.setLevel(logging.INFO)
@@ -54,6 +57,12 @@ def log(step: str, level: int = logging.INFO, **fields: Any) -> None:
 def log_trace(step: str, error: Exception) -> None:
     """One line with the trace of ``error``."""
     _logger.log(logging.ERROR, step, exc_info=error)
+
+
+def flush_log() -> None:
+    """Gives the reader of the log a moment before the process ends."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 def write_termination_message(path: Path, message: str) -> None:

@@ -27,7 +27,7 @@ from regen_core.names import EXIT_FENCED
 from regen_core.states import Start
 from regen_runner.database import RunnerDatabase
 from regen_runner.files import create
-from regen_runner.logs import log, log_to_stdout, log_trace, write_termination_message
+from regen_runner.logs import flush_log, log, log_to_stdout, log_trace, write_termination_message
 from regen_runner.patience import Patience, until_answered
 from regen_runner.report import log_unavailable, report_failure
 from regen_runner.settings import PrepareSettings, termination_log
@@ -77,6 +77,7 @@ def main() -> int:
     log("prepare ended", status=status, message=message)
     if status:
         write_termination_message(settings.termination_log, f"prepare: {message}")
+    flush_log()
     return status
 
 

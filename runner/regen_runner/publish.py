@@ -1,7 +1,7 @@
 """``regen-runner publish``: checks and stores what the executor left, then reports the job's end (design section 2, step 7).
 
-Objects first, the manifest last, then the one transaction that makes them an output (rule R12). Where there is no envelope
-the program says nothing to the database: the operator knows why the pod ended, and speaks.
+Objects first, then their provenance, the manifest last, then the one transaction that makes them an output (rule R12). Where
+there is no envelope the program says nothing to the database: the operator knows why the pod ended, and speaks.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from regen_core.canonical import sha256_hex
 from regen_core.envelope import ENVELOPE_NAME, MAX_ENVELOPE_BYTES, ResultEnvelope
 from regen_core.errors import Classification, JobError, RegenError, SettingsInvalid
 from regen_core.manifest import Manifest
+from regen_core.provenance import Builder, SourceDigest
 from regen_core.states import Complete
 from regen_runner.database import RunnerDatabase
-from regen_runner.logs import log, log_to_stdout, log_trace, write_termination_message
+from regen_runner.logs import flush_log, log, log_to_stdout, log_trace, write_termination_message
 from regen_runner.patience import Patience, Stop
 from regen_runner.report import EXIT_REFUSED, report_completion, report_failure
 from regen_runner.settings import PublishSettings, termination_log
@@ -52,6 +53,7 @@ class Evidence:
         fenced_at: seconds of the epoch at which prepare wrote it.
         job_type: from the instruction.
         instruction_sha256: of the instruction's canonical bytes, as prepare wrote them.
+        sources: of the instruction, whose digests prepare checked.
         envelope: what execute's supervisor said; an error where it cannot be read.
     """
 
@@ -59,6 +61,7 @@ class Evidence:
     fenced_at: float
     job_type: str
     instruction_sha256: str
+    sources: tuple[SourceDigest, ...]
     envelope: ResultEnvelope | JobError
 
 
@@ -82,6 +85,7 @@ def main() -> int:
     log("publish ended", status=status, message=message)
     if status:
         write_termination_message(settings.termination_log, f"publish: {message}")
+    flush_log()
     return status
 
 
@@ -115,7 +119,9 @@ def read_evidence(settings: PublishSettings) -> Evidence:
     instruction, _ = _read(settings.in_dir / "instruction.json", _MAX_INSTRUCTION_BYTES)
     content, _ = _read(settings.result_dir / ENVELOPE_NAME, MAX_ENVELOPE_BYTES)
     try:
-        job_type = json.loads(instruction)["type"]
+        parsed = json.loads(instruction)
+        job_type = parsed["type"]
+        sources = tuple(SourceDigest(one["name"], one["uri"], one["sha256"]) for one in parsed.get("sources", ()))
     except (ValueError, KeyError, TypeError) as error:
         msg = "expected an instruction as prepare writes it, got another"
         raise NothingToPublish(msg) from error
@@ -124,6 +130,7 @@ def read_evidence(settings: PublishSettings) -> Evidence:
         fenced_at=fenced_at,
         job_type=job_type,
         instruction_sha256=sha256_hex(instruction),
+        sources=sources,
         envelope=_parsed(content),
     )
 
@@ -171,10 +178,14 @@ def _outcome(
     if envelope.error is not None:
         return envelope.error
     # A failed job needs neither; S3 alone costs 0.2 s of CPU.
+    from regen_runner.attestation import Attestor, load_signer  # noqa: PLC0415
     from regen_runner.outputs import checked_outputs  # noqa: PLC0415
     from regen_runner.store import open_store  # noqa: PLC0415
     from regen_runner.uploads import Upload  # noqa: PLC0415
 
+    # Before anything is stored: a wrong key leaves nothing behind.
+    signer = None if settings.signing_key_file is None else load_signer(settings.signing_key_file)
+    attestor = Attestor(Builder(settings.builder_id, settings.image), evidence.sources, signer)
     store = open_store(settings.output_url, environ)
     limits = {"max_bytes": settings.max_output_bytes, "max_files": settings.max_outputs}
     with checked_outputs(settings.out_dir, envelope.artifacts, **limits) as outputs:
@@ -182,6 +193,7 @@ def _outcome(
         upload = Upload(
             store,
             _manifest(settings, evidence, envelope),
+            attestor,
             outputs,
             stop=stop,
             deadline=deadline,

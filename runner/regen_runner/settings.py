@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from regen_core.errors import SettingsInvalid
+from regen_core.names import DEFAULT_BUILDER_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,8 +61,8 @@ class PrepareSettings:
             pod_uid=read.text("REGEN_POD_UID"),
             pod_name=read.text("REGEN_POD_NAME"),
             database_url=read.database_url("REGEN_DATABASE_URL"),
-            in_dir=read.folder("REGEN_IN_DIR"),
-            trust_dir=read.folder("REGEN_TRUST_DIR"),
+            in_dir=read.path("REGEN_IN_DIR"),
+            trust_dir=read.path("REGEN_TRUST_DIR"),
             active_deadline_seconds=read.integer("REGEN_ACTIVE_DEADLINE_SECONDS", 1, 30 * _DAY),
             max_source_bytes=read.integer("REGEN_MAX_SOURCE_BYTES", 0, 1024 * GIB, default=GIB),
             source_retry_seconds=read.integer("REGEN_SOURCE_RETRY_SECONDS", 0, _DAY, default=60),
@@ -78,6 +79,9 @@ class PublishSettings:
         reproducible: what the manifest says (rule R11); false where the class opens the network.
         max_output_bytes: of all artifacts of one job together.
         max_outputs: how many artifacts one job may have.
+        builder_id: the URI of this installation in the provenance.
+        image: of the pod's containers, as the operator named it; None where it did not say.
+        signing_key_file: PEM file of the Ed25519 key that signs the provenance; None leaves it unsigned.
         grace_seconds: between SIGTERM and SIGKILL; the report must be done by then.
     """
 
@@ -91,6 +95,9 @@ class PublishSettings:
     reproducible: bool
     max_output_bytes: int
     max_outputs: int
+    builder_id: str
+    image: str | None
+    signing_key_file: Path | None
     active_deadline_seconds: int
     grace_seconds: int
     termination_log: Path
@@ -107,13 +114,16 @@ class PublishSettings:
             job_id=read.text("REGEN_JOB_ID"),
             database_url=read.database_url("REGEN_DATABASE_URL"),
             output_url=read.text("REGEN_OUTPUT_URL"),
-            in_dir=read.folder("REGEN_IN_DIR"),
-            out_dir=read.folder("REGEN_OUT_DIR"),
-            result_dir=read.folder("REGEN_RESULT_DIR"),
-            trust_dir=read.folder("REGEN_TRUST_DIR"),
+            in_dir=read.path("REGEN_IN_DIR"),
+            out_dir=read.path("REGEN_OUT_DIR"),
+            result_dir=read.path("REGEN_RESULT_DIR"),
+            trust_dir=read.path("REGEN_TRUST_DIR"),
             reproducible=read.boolean("REGEN_REPRODUCIBLE", default=True),
             max_output_bytes=read.integer("REGEN_MAX_OUTPUT_BYTES", 1, MAX_SINGLE_PUT_BYTES, default=GIB),
             max_outputs=read.integer("REGEN_MAX_OUTPUTS", 1, 1024, default=64),
+            builder_id=read.uri("REGEN_BUILDER_ID", default=DEFAULT_BUILDER_ID),
+            image=environ.get("REGEN_IMAGE") or None,
+            signing_key_file=read.optional_path("REGEN_SIGNING_KEY_FILE"),
             active_deadline_seconds=read.integer("REGEN_ACTIVE_DEADLINE_SECONDS", 1, 30 * _DAY),
             grace_seconds=read.integer("REGEN_GRACE_SECONDS", 1, 3600, default=30),
             termination_log=termination_log(environ),
@@ -137,11 +147,20 @@ class _Reader:
             raise _wrong(name, "a value", "none")
         return value
 
-    def folder(self, name: str) -> Path:
+    def path(self, name: str) -> Path:
         path = Path(self.text(name))
         if not path.is_absolute():
             raise _wrong(name, "an absolute path", "a relative one")
         return path
+
+    def optional_path(self, name: str) -> Path | None:
+        return self.path(name) if self._environ.get(name) else None
+
+    def uri(self, name: str, *, default: str) -> str:
+        value = self._environ.get(name) or default
+        if not (value.isascii() and value.isprintable() and " " not in value and urlsplit(value).scheme):
+            raise _wrong(name, "a URI such as https://example.com/regen", "another text")
+        return value
 
     def integer(self, name: str, least: int, most: int, *, default: int | None = None) -> int:
         value = self._environ.get(name, "")

@@ -1,4 +1,4 @@
-"""Puts the checked artifacts and the manifest into the store, until it is done or there is no time left.
+"""Puts the checked artifacts, the provenance and the manifest into the store, until it is done or there is no time left.
 
 The puts run in a thread of their own: a put may wait a minute for an answer, and SIGTERM leaves less than that for the
 report. A put that is abandoned may still land; without an output row it is no output, and ``regen fsck`` lists it.
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, TypeVar
 
 from regen_core.canonical import sha256_hex
 from regen_core.errors import Classification, RegenError, StoreUnavailable
-from regen_core.manifest import OutputRow
-from regen_core.names import MANIFEST_NAME, artifact_key
+from regen_core.manifest import OutputRow, ProvenanceObject
+from regen_core.names import MANIFEST_NAME, PROVENANCE_NAME, artifact_key
+from regen_core.provenance import MEDIA_TYPE as PROVENANCE_MEDIA_TYPE
 from regen_runner.logs import log
 from regen_runner.patience import Patience, until_answered
 from regen_runner.report import log_unavailable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from regen_core.manifest import Manifest
+    from regen_runner.attestation import Attestor
     from regen_runner.outputs import CheckedOutput
     from regen_runner.patience import Stop
     from regen_runner.store import Store
@@ -52,7 +54,8 @@ class Upload:
 
     Args:
         store: where to.
-        manifest: without artifacts.
+        manifest: without artifacts and provenance.
+        attestor: makes the provenance.
         outputs: open files, in the order of their names.
         stop: after which no put begins.
         deadline: of ``time.monotonic()``, for everything.
@@ -63,6 +66,7 @@ class Upload:
         self,
         store: Store,
         manifest: Manifest,
+        attestor: Attestor,
         outputs: Sequence[CheckedOutput],
         *,
         stop: Stop,
@@ -71,6 +75,7 @@ class Upload:
     ) -> None:
         self._store = store
         self._manifest = manifest
+        self._attestor = attestor
         self._outputs = outputs
         self._stop = stop
         self._trying = Patience(deadline, stop)
@@ -78,7 +83,7 @@ class Upload:
         self._answer: Stored | Exception | None = None
 
     def run(self) -> Stored:
-        """Probes the store, puts the artifacts by name and the manifest last (rule R12).
+        """Probes the store, puts the artifacts by name, their provenance, and the manifest last (rule R12).
 
         Raises:
             OutputExists: other bytes lie at one of the keys.
@@ -111,12 +116,21 @@ class Upload:
     def _stored(self) -> Stored:
         self._tried(self._store.probe)
         rows = tuple(self._output_row(output) for output in self._outputs)
-        content = replace(self._manifest, artifacts=rows).as_bytes()
+        manifest = replace(self._manifest, artifacts=rows)
+        manifest = replace(manifest, provenance=self._provenance(manifest))
+        content = manifest.as_bytes()
         return Stored(self._put(MANIFEST_NAME, content, sha256_hex(content), MANIFEST_MEDIA_TYPE), rows)
 
     def _output_row(self, output: CheckedOutput) -> OutputRow:
         ref = self._put(output.name, output.open(), output.sha256, output.media_type)
         return OutputRow(output.name, ref, output.sha256, output.size_bytes, output.media_type)
+
+    def _provenance(self, manifest: Manifest) -> ProvenanceObject:
+        content = self._attestor.bundle(manifest)
+        digest = sha256_hex(content)
+        log("provenance made", signed=self._attestor.signer is not None, sha256=digest)
+        self._put(PROVENANCE_NAME, content, digest, PROVENANCE_MEDIA_TYPE)
+        return ProvenanceObject(PROVENANCE_NAME, digest, len(content))
 
     def _put(self, name: str, body: bytes | BinaryIO, sha256: str, media_type: str) -> str:
         key = artifact_key(self._manifest.type, self._manifest.job_id, name)

@@ -19,11 +19,12 @@ SPECIAL: Json = {
     "secretEnv": {"EXECUTOR_KEY": {"name": "provider", "key": "token"}},
 }
 VALUES: Json = {"classes": {"special": SPECIAL}}
+SIGNED: Json = {"runner": {"signingKeySecret": {"name": "provenance", "key": "ed25519"}}}
 
 
-@pytest.fixture(scope="module")
-def found() -> list[Json]:
-    return objects(VALUES)
+@pytest.fixture(scope="module", params=[{}, SIGNED], ids=["unsigned", "signed"])
+def found(request: pytest.FixtureRequest) -> list[Json]:
+    return objects({**VALUES, **request.param})
 
 
 def policy(found: list[Json], name: str) -> Json:
@@ -63,6 +64,18 @@ def test_the_images_are_those_of_the_classes(found: list[Json], name: str) -> No
     kinds = classes_of(found).types
     built = {kind: {one["image"] for one in containers(found, kind)} for kind in kinds}
     assert {kind: {image} for kind, image in variable(found, name, "images").items()} == built
+
+
+@pytest.mark.parametrize("name", ["jobs", "pods"])
+def test_the_signing_key_is_demanded_where_the_values_name_it_and_for_publish_alone(name: str) -> None:
+    found = objects(SIGNED)
+    [rule] = [one for one in policy(found, name)["validations"] if "emptyDir" in one["message"]]
+    assert "secretName.orValue('') == 'provenance'" in rule["expression"]
+    assert "== ['ed25519']" in rule["expression"]
+    holders = [kind for kind, mounts in variable(found, name, "mounts").items() if "signing-key" in " ".join(mounts)]
+    assert holders == ["publish"]
+    [plain] = [one for one in policy(objects({}), name)["validations"] if "emptyDir" in one["message"]]
+    assert "secret" not in plain["expression"]
 
 
 @pytest.mark.parametrize("name", ["jobs", "pods"])

@@ -32,6 +32,7 @@ FULL: Json = {
         "hostAliases": [{"ip": "10.0.3.7", "hostnames": ["db"]}],
     },
     "runner": {
+        "signingKeySecret": {"name": "provenance", "key": "ed25519"},
         "hostUsers": False,
         "imagePullSecrets": ["registry"],
         "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}],

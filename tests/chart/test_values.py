@@ -25,6 +25,7 @@ OTHER: dict[str, Any] = {
     "operator.tolerations": [{"key": "dedicated", "operator": "Exists"}],
     "runner.imagePullPolicy": "Always",
     "runner.outputUrl": "s3://other/prefix",
+    "runner.signingKeySecret": {"name": "provenance", "key": "ed25519"},
     "runner.cpu": "250m",
     "runner.memory": "1Gi",
     "runner.hostUsers": False,

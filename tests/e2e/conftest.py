@@ -8,9 +8,12 @@ is not is said in its own package: what only a real cluster proves is not proven
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from regen_devcluster.stack import Stack
 from regen_devcluster.stack_config import StackConfig
@@ -22,8 +25,9 @@ if TYPE_CHECKING:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stack() -> AsyncIterator[Stack]:
-    """The stack, without operators."""
-    async with Stack(StackConfig.from_environment()) as running:
+    """The stack, without operators; its pods sign with a key of the session's."""
+    key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    async with Stack(replace(StackConfig.from_environment(), signing_key=key)) as running:
         yield running
 
 

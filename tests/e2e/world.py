@@ -98,6 +98,11 @@ class World:
         assert self._listener is not None
         return await (await self._listener.execute(sql.encode(), parameters)).fetchall()
 
+    async def execute(self, sql: str) -> None:
+        """A statement without rows, as the superuser."""
+        assert self._listener is not None
+        await self._listener.execute(sql.encode())
+
     async def row(self, job_id: str) -> dict[str, Any]:
         [row] = await self.query('SELECT * FROM "RegenerationJob" WHERE id = %s', job_id)
         return row

@@ -13,7 +13,9 @@ from regen_core.invariants import Invariant
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
-SOURCES = [path.read_text(encoding="utf-8") for path in (ROOT / "cli/regen_cli").glob("*.py") if path.name != "migrate.py"]
+ELSEWHERE = {"migrate.py", "rerun.py"}
+"""One has a table of its own; the other sets variables for the runner's program and reads none."""
+SOURCES = [path.read_text(encoding="utf-8") for path in (ROOT / "cli/regen_cli").glob("*.py") if path.name not in ELSEWHERE]
 
 
 def section(title: str) -> str:

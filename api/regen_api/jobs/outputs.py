@@ -1,4 +1,4 @@
-"""``/api/v1/regeneration-jobs/{id}/outputs/{name}``: the bytes of an output, and the manifest beside them."""
+"""``/api/v1/regeneration-jobs/{id}/outputs/{name}``: an output's bytes, and manifest and provenance, which lie beside it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from fastapi.responses import StreamingResponse
 from regen_api.jobs.routes import JobId, matches, require_visible
 from regen_api.problems import not_found, responses
 from regen_api.security.authentication import Caller
-from regen_core.names import MANIFEST_NAME
+from regen_core.names import MANIFEST_NAME, PROVENANCE_NAME
+from regen_core.provenance import MEDIA_TYPE
 
 router: Final = APIRouter(prefix="/api/v1/regeneration-jobs", tags=["regeneration jobs"])
 
+_BESIDE: Final = {MANIFEST_NAME: "application/json", PROVENANCE_NAME: MEDIA_TYPE}
 _NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(; ?charset=[a-z0-9-]+)?", re.IGNORECASE)
 _ANY_BYTES: Final = "application/octet-stream"
@@ -44,21 +46,22 @@ async def download(
     request: Request,
     caller: Caller,
     job_id: Annotated[JobId, Path(alias="jobId")],
-    name: Annotated[str, Path(pattern=_NAME, description="An output's name, or `manifest.json`.")],
+    name: Annotated[str, Path(pattern=_NAME, description="An output's name, `manifest.json` or `provenance.intoto.jsonl`.")],
     if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None,
 ) -> Response:
     """An output's bytes, checked against the digest that the database holds. For whoever may read the job."""
     await require_visible(request, caller, job_id)
     parts = request.app.state.parts
-    if name == MANIFEST_NAME:
-        ref = await parts.jobs.manifest_ref(job_id)
-        if ref is None:
+    if name in _BESIDE:
+        manifest = await parts.jobs.manifest_ref(job_id)
+        if manifest is None:
             raise not_found("output")
+        ref = manifest.removesuffix(MANIFEST_NAME) + name
         found = await parts.downloads.open(ref, None)
         return StreamingResponse(
             parts.downloads.pieces(ref, found, None),
             headers=_headers(name) | {"Content-Length": str(found.size_bytes)},
-            media_type="application/json",
+            media_type=_BESIDE[name],
         )
     output = await parts.jobs.find_output(job_id, name)
     if output is None:

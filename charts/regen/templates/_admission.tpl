@@ -29,6 +29,10 @@ is refused at once, and of the pod itself. List of root, path of the object that
 {{- define "regen.podVariables" -}}
 {{- $root := index . 0 -}}{{- $pod := index . 1 -}}
 {{- $runner := $root.Values.runner -}}
+{{- $keyMount := "" -}}{{- $keyVariable := "" -}}
+{{- if $runner.signingKeySecret -}}
+{{- $keyMount = ", \"signing-key:/regen/signing-key:ro\"" -}}{{- $keyVariable = ", \"REGEN_SIGNING_KEY_FILE\"" -}}
+{{- end -}}
 {{- $images := dict -}}{{- $grants := dict -}}
 {{- range $type, $class := $root.Values.classes -}}
 {{- $image := $class.image | default $runner.image -}}
@@ -59,7 +63,7 @@ is refused at once, and of the pod itself. List of root, path of the object that
     {
       "prepare": ["in:/regen/in:rw", "trust:/regen/trust:rw", "tmp-prepare:/tmp:rw"],
       "execute": ["in:/regen/in:ro", "out:/regen/out:rw", "result:/regen/result:rw", "tmp-execute:/tmp:rw"],
-      "publish": ["in:/regen/in:ro", "out:/regen/out:ro", "result:/regen/result:ro", "trust:/regen/trust:ro", "tmp-publish:/tmp:rw"]
+      "publish": ["in:/regen/in:ro", "out:/regen/out:ro", "result:/regen/result:ro", "trust:/regen/trust:ro", "tmp-publish:/tmp:rw"{{ $keyMount }}]
     }
 - name: environment
   expression: |
@@ -71,7 +75,7 @@ is refused at once, and of the pod itself. List of root, path of the object that
         "PYTHONHASHSEED", "TZ", "LANG", "LC_ALL", "SOURCE_DATE_EPOCH", "HOME", "TMPDIR", "REGEN_TMP_DIR"],
       "publish": ["REGEN_JOB_ID", "REGEN_DATABASE_URL", "REGEN_OUTPUT_URL", "REGEN_REPRODUCIBLE", "REGEN_MAX_OUTPUT_BYTES",
         "REGEN_ACTIVE_DEADLINE_SECONDS", "REGEN_GRACE_SECONDS", "REGEN_IN_DIR", "REGEN_OUT_DIR", "REGEN_RESULT_DIR",
-        "REGEN_TRUST_DIR", "TMPDIR", "REGEN_TMP_DIR"]
+        "REGEN_TRUST_DIR", "REGEN_BUILDER_ID", "REGEN_IMAGE"{{ $keyVariable }}, "TMPDIR", "REGEN_TMP_DIR"]
     }
 {{- end }}
 
@@ -94,10 +98,19 @@ is refused at once, and of the pod itself. List of root, path of the object that
   expression: >-
     variables.spec.?serviceAccountName.orValue('') == {{ $runner.serviceAccountName | squote }}
     && !variables.spec.?automountServiceAccountToken.orValue(true) && variables.spec.?restartPolicy.orValue('') == 'Never'
+{{- with $runner.signingKeySecret }}
+- message: "expected the seven emptyDir volumes of a regen pod, the secret of runner.signingKeySecret, and no other"
+  expression: >-
+    size(variables.spec.?volumes.orValue([])) == 8 && variables.spec.volumes.all(volume, has(volume.emptyDir)
+    ? volume.name in ['in', 'out', 'result', 'trust', 'tmp-prepare', 'tmp-execute', 'tmp-publish']
+    : volume.name == 'signing-key' && has(volume.secret) && volume.secret.?secretName.orValue('') == {{ .name | squote }}
+    && volume.secret.?items.orValue([]).map(item, item.key) == [{{ .key | squote }}])
+{{- else }}
 - message: "expected the seven emptyDir volumes of a regen pod and no other"
   expression: >-
     size(variables.spec.?volumes.orValue([])) == 7 && variables.spec.volumes.all(volume, has(volume.emptyDir)
     && volume.name in ['in', 'out', 'result', 'trust', 'tmp-prepare', 'tmp-execute', 'tmp-publish'])
+{{- end }}
 - message: "expected the containers prepare, execute and publish, in this order, and no other"
   expression: >-
     variables.init.map(container, container.name) == ['prepare', 'execute']
@@ -158,4 +171,10 @@ is refused at once, and of the pod itself. List of root, path of the object that
   expression: >-
     variables.containers.all(container, container.?env.orValue([]).all(entry, entry.name != 'REGEN_OUTPUT_URL'
     || entry.?value.orValue('') == {{ $runner.outputUrl | squote }}))
+- message: "expected the provenance to name the container's own image, and the chart's runner.builderId and signing key"
+  expression: >-
+    variables.containers.all(container, container.?env.orValue([]).all(entry,
+    (entry.name != 'REGEN_IMAGE' || entry.?value.orValue('') == container.image)
+    && (entry.name != 'REGEN_BUILDER_ID' || entry.?value.orValue('') == {{ $runner.builderId | squote }})
+    && (entry.name != 'REGEN_SIGNING_KEY_FILE' || entry.?value.orValue('') == '/regen/signing-key/key.pem')))
 {{- end }}

@@ -17,6 +17,7 @@ from regen_core.database.tables import (
     output,
     plan,
     plan_generation,
+    purged_job,
     run,
     user,
 )
@@ -25,7 +26,7 @@ from regen_core.sql import scripts
 if TYPE_CHECKING:
     from regen_core.database.roles import Roles
 
-VERSIONS: Final = ("0001", "0002", "0003")
+VERSIONS: Final = ("0001", "0002", "0003", "0004")
 """The folders of ``sql/migrations``, oldest first; a later one may replace what an earlier one made."""
 VIEW: Final = "RegenerationLifecycle"
 REQUEST_COLUMNS: Final = ("id", "instructionJson", "priority", "requestedBy", "idempotencyKey", "retryOf")
@@ -92,7 +93,7 @@ def _format_type(rendered: str) -> str:
 def column_grants(roles: Roles) -> set[tuple[str, str, str, str]]:
     """Every (role, table, column, verb) that our roles have, and no other."""
     readers = (roles.api, roles.operator, roles.readonly)
-    readable = {(table.name, column.name) for table in (job, run, output, audit_event) for column in table.columns}
+    readable = {(table.name, column.name) for table in (job, run, output, audit_event, purged_job) for column in table.columns}
     readable -= {(run.name, run.c.nonce.name)}
     readable |= {(VERSION_TABLE, "version_num")}
     reads = {(role, table, column, "SELECT") for role in readers for table, column in readable}

@@ -155,5 +155,21 @@ plan_generation: Final = Table(
 """Which job regenerates which plan; ``overrides`` is NULL where an admin repeats a job of the plan."""
 Index("PlanGeneration_planId_idx", plan_generation.c.planId, plan_generation.c.createdAt, plan_generation.c.jobId)
 
+purged_job: Final = Table(
+    "PurgedJob",
+    metadata,
+    Column("jobId", Text, primary_key=True),
+    Column("type", Text),
+    Column("status", job_status, nullable=False),
+    Column("idempotencyKey", Text, unique=True),
+    Column("completedAt", _stamp(), nullable=False),
+    Column("outputRef", Text),
+    Column("exportSha256", Text, CheckConstraint("\"exportSha256\" ~ '^[0-9a-f]{64}$'"), nullable=False),
+    Column("lastHash", Text),
+    Column("purgedBy", Text, nullable=False),
+    Column("purgedAt", _stamp(), nullable=False),
+)
+"""What is kept of a job whose rows were purged."""
+
 OURS: Final = tuple(table.name for table in metadata.tables.values() if table not in {user, plan})
 """The tables that we own wherever they came from."""

@@ -25,6 +25,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     trail.complete,
     objects.stored,
     objects.manifest,
+    objects.provenance,
 )
 AUDIT_CHECKS: Final[tuple[Check, ...]] = (trail.chain, trail.complete)
 

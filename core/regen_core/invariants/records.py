@@ -39,6 +39,10 @@ class Invariant(StrEnum):
     """What an output names lies in the store with its size and digest (R4)."""
     MANIFEST = "manifest"
     """The manifest says what the database says (R12)."""
+    PROVENANCE = "provenance"
+    """The provenance that the manifest names is there as it was written, and says what manifest and instruction say."""
+    REPRODUCIBLE = "reproducible"
+    """Another run of the same instruction gives the same bytes (R11)."""
     CLUSTER = "cluster"
     """No Job, pod or custom resource is without a row that wants it."""
     IMMUTABLE = "immutable"
@@ -79,10 +83,14 @@ class ObjectRecord:
 
 @dataclass(frozen=True, slots=True)
 class JobObjects:
-    """What lies in the store of one job: URL → object; ``manifest`` is its content where it was read."""
+    """What lies in the store of one job: URL → object.
+
+    ``manifest`` and ``provenance`` are their content; None where nobody looked. A provenance that is not there is empty.
+    """
 
     found: Mapping[str, ObjectRecord]
     manifest: bytes | None = None
+    provenance: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

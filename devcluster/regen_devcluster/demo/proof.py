@@ -13,7 +13,7 @@ from regen_core.canonical import sha256_hex
 from regen_core.database.gather import snapshots
 from regen_core.invariants import ClusterObject, JobObjects, JobRecord, Limits, ObjectRecord, Snapshot
 from regen_core.invariants import check as check_snapshot
-from regen_core.names import ANNOTATION_JOB_ID
+from regen_core.names import ANNOTATION_JOB_ID, MANIFEST_NAME, PROVENANCE_NAME
 from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def _held(objects: Objects, job: JobRecord) -> JobObjects | None:
     """What lies in the store, every byte of it read."""
     if job.status is not JobStatus.COMPLETED or job.output_ref is None:
         return None
-    bodies = {ref: objects.body(ref) for ref in (job.output_ref, *(one.ref for one in job.outputs))}
+    provenance = job.output_ref.removesuffix(MANIFEST_NAME) + PROVENANCE_NAME
+    bodies = {ref: objects.body(ref) for ref in (job.output_ref, provenance, *(one.ref for one in job.outputs))}
     found = {ref: ObjectRecord(len(body), sha256_hex(body)) for ref, body in bodies.items() if body is not None}
-    return JobObjects(found, bodies[job.output_ref])
+    return JobObjects(found, bodies[job.output_ref], bodies[provenance] or b"")

@@ -152,6 +152,21 @@ SHAPES: list[tuple[str, Callable[[Json], Any], str]] = [
         lambda t: _replace_env(publish(t), {"name": "REGEN_OUTPUT_URL", "value": "s3://mine/x"}),
         "runner.outputUrl",
     ),
+    (
+        "another image in the provenance",
+        lambda t: _replace_env(publish(t), {"name": "REGEN_IMAGE", "value": "other:1"}),
+        "container's own image",
+    ),
+    (
+        "another builder in the provenance",
+        lambda t: _replace_env(publish(t), {"name": "REGEN_BUILDER_ID", "value": "https://example.com/other"}),
+        "runner.builderId",
+    ),
+    (
+        "a signing key where none is configured",
+        lambda t: publish(t)["env"].append({"name": "REGEN_SIGNING_KEY_FILE", "value": "/tmp/key.pem"}),
+        "only the variables",
+    ),
 ]
 
 

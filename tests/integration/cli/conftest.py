@@ -17,8 +17,10 @@ import structlog
 
 from regen_api.settings import Settings
 from regen_core.canonical import instruction_digest, sha256_hex
-from regen_core.manifest import Manifest, OutputRow
-from regen_core.names import artifact_key
+from regen_core.manifest import Manifest, OutputRow, ProvenanceObject
+from regen_core.names import PROVENANCE_NAME, artifact_key
+from regen_core.provenance import Builder
+from regen_runner.attestation import Attestor, load_signer
 from regen_runner.store import open_store
 from tests.api_server import serving
 from tests.integration.cli.command import Command
@@ -80,25 +82,31 @@ class World:
         assert fail_run(self.superuser, self.running(job_id), error=error) == "failed"
         return job_id
 
-    def completed(self, job_id: str, files: Mapping[str, bytes] = FILES) -> str:
-        """A job whose objects lie in the store, the manifest last."""
+    def completed(
+        self, job_id: str, files: Mapping[str, bytes] = FILES, *, key: Path | None = None, attested: bool = True, **fields: Any
+    ) -> str:
+        """A job whose objects lie in the store, the manifest last; ``key`` signs, ``fields`` are the manifest's."""
         self.running(job_id)
         rows = tuple(self._put(job_id, name, content) for name, content in sorted(files.items()))
-        manifest = Manifest(
-            job_id=job_id,
-            type="document",
-            instruction_sha256=instruction_digest(instruction()),
-            executor="document",
-            executor_version="1",
-            reproducible=True,
-            sandbox={},
-            started_at="2026-01-01T00:00:00Z",
-            finished_at="2026-01-01T00:00:01Z",
-            artifacts=rows,
-        ).as_bytes()
-        ref = self.store.put(
-            artifact_key("document", job_id, "manifest.json"), manifest, sha256_hex(manifest), "application/json"
-        )
+        values: dict[str, Any] = {
+            "job_id": job_id,
+            "type": "document",
+            "instruction_sha256": instruction_digest(instruction()),
+            "executor": "document",
+            "executor_version": "1",
+            "reproducible": True,
+            "sandbox": {},
+            "started_at": "2026-01-01T00:00:00Z",
+            "finished_at": "2026-01-01T00:00:01Z",
+            "artifacts": rows,
+        }
+        manifest = Manifest(**(values | fields))
+        if attested:
+            signer = None if key is None else load_signer(key)
+            bundle = Attestor(Builder("https://example.com/builder", None), (), signer).bundle(manifest)
+            self.put(artifact_key("document", job_id, PROVENANCE_NAME), bundle)
+            manifest = replace(manifest, provenance=ProvenanceObject(PROVENANCE_NAME, sha256_hex(bundle), len(bundle)))
+        ref = self.put(artifact_key("document", job_id, "manifest.json"), manifest.as_bytes())
         outputs = [row.as_json() for row in rows]
         assert complete(self.superuser, job_id, nonce=NONCE, ref=ref, outputs=outputs) == "completed"
         return job_id

@@ -89,7 +89,7 @@ def test_a_changed_manifest(world: World) -> None:
     manifest = path(world, "j/manifest.json")
     manifest.chmod(0o644)
     manifest.write_bytes(json.dumps(json.loads(manifest.read_bytes()) | {"jobId": "k"}).encode())
-    assert found(world, "--deep") == [("manifest", "j")]
+    assert found(world, "--deep") == [("manifest", "j"), ("provenance", "j")]
 
 
 @pytest.mark.parametrize(
@@ -140,14 +140,17 @@ def test_orphans_are_listed_and_are_no_violation(stored: World) -> None:
         stored.put("document/bad/a.txt", b"x"),
         stored.put("document/nobody/a.txt", b"x"),
         stored.put("elsewhere.txt", b"x"),
+        stored.put("document/bad/provenance.intoto.jsonl", b"x"),
+        stored.put("other/j/provenance.intoto.jsonl", b"x"),
     ]
     stored.put("document/runs/a.txt", b"x")
+    stored.put("document/runs/provenance.intoto.jsonl", b"x")
     stored.store.probe()
     report = stored.regen.json("fsck")
     assert sorted(report["orphans"]) == sorted(urls)
     lines = stored.regen("fsck").stdout.splitlines()
     assert {line for line in lines if line.startswith("orphan ")} == {f"orphan {url}" for url in urls}
-    assert "orphans: 4 objects that belong to no output; no violation, and yours to remove" in lines
+    assert "orphans: 6 objects that belong to no output; no violation, and yours to remove" in lines
 
 
 def test_all_batches_are_looked_at(world: World) -> None:

@@ -18,17 +18,18 @@ if TYPE_CHECKING:
 def test_an_output_that_is_as_it_was(stored: World) -> None:
     stored.completed("j")
     answer = stored.regen.json("verify", "j")
-    assert (answer["ok"], answer["events"], answer["signature"], answer["violations"]) == (True, 3, None, [])
+    assert (answer["ok"], answer["events"], answer["signature"], answer["violations"]) == (True, 3, "unsigned", [])
     assert [one["sizeBytes"] for one in answer["objects"]][:2] == [len(content) for content in FILES.values()]
     lines = stored.regen("verify", "j").stdout.splitlines()
-    assert [line.split()[:2] for line in lines[:5]] == [
-        ["ok", "a.txt"], ["ok", "b.txt"], ["ok", "manifest"], ["ok", "instruction"], ["ok", "audit"],
+    assert [line.split()[:2] for line in lines[:6]] == [
+        ["ok", "a.txt"], ["ok", "b.txt"], ["ok", "manifest"], ["ok", "provenance"], ["ok", "instruction"], ["ok", "audit"],
     ]  # fmt: skip
-    assert instruction_digest(instruction()) in lines[3]
-    assert lines[5].startswith("not looked at: a signature")
+    assert instruction_digest(instruction()) in lines[4]
+    assert lines[6].startswith("not signed: ")
+    assert lines[7] == "not looked at: whether another run gives the same bytes (--rerun)"
 
 
-@pytest.mark.parametrize("name", ["a.txt", "manifest.json"])
+@pytest.mark.parametrize("name", ["a.txt", "manifest.json", "provenance.intoto.jsonl"])
 @pytest.mark.parametrize("spoil", ["change", "remove"])
 def test_a_spoiled_object(either: World, name: str, spoil: str) -> None:
     either.completed("j")

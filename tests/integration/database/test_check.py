@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from regen_core.database.expected import VERSIONS
 from regen_core.database.migrate import check
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ BROKEN = {
     ),
     "version": (
         "UPDATE regen_alembic_version SET version_num = '0000'",
-        "schema version: expected 0003, got 0000; run `regen migrate`",
+        f"schema version: expected {VERSIONS[-1]}, got 0000; run `regen migrate`",
     ),
 }
 

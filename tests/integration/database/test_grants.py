@@ -19,6 +19,7 @@ READS = {
     "fence": 'SELECT "jobId", "podUid", "podName", "startedAt" FROM "RegenerationRun"',
     "output": 'SELECT * FROM "RegenerationOutput"',
     "audit": 'SELECT * FROM "AuditEvent"',
+    "purged": 'SELECT * FROM "PurgedJob"',
     "version": "SELECT * FROM regen_alembic_version",
 }
 PLAN_READS = {
@@ -56,6 +57,8 @@ FORBIDDEN_TO_ALL = {
     "update user": """UPDATE "User" SET tier = 'pro'""",
     "update plan": """UPDATE "Plan" SET topic = 'x'""",
     "delete plan": 'DELETE FROM "Plan"',
+    "purge": "SELECT * FROM regen_purge_v1('[]', '2000-01-01')",
+    "insert purged": """INSERT INTO "PurgedJob" VALUES ('j', 't', 'FAILED', 'k', now(), 'r', 'x', 'x', 'me', now())""",
     "insert output": """INSERT INTO "RegenerationOutput" VALUES ('j', 'a', 'b', 'c', 1, 'd', now())""",
     "insert audit": """INSERT INTO "AuditEvent" (event, "jobId", status, actor, at, detail, hash)
                        VALUES ('x', 'j', 'RUNNING', 'me', now(), '{}', 'x')""",
@@ -65,7 +68,7 @@ FORBIDDEN_TO_ALL = {
     "own": "SET ROLE regen_owner",
     **{
         f"{verb} {table}": statement.format(table)
-        for table in ("RegenerationJob", "RegenerationRun", "RegenerationOutput", "AuditEvent", "PlanGeneration")
+        for table in ("RegenerationJob", "RegenerationRun", "RegenerationOutput", "AuditEvent", "PlanGeneration", "PurgedJob")
         for verb, statement in {
             "update": 'UPDATE "{0}" SET "jobId" = NULL'
             if table != "RegenerationJob"

@@ -46,6 +46,7 @@ def test_that_a_success_is_stored_whole_and_completes_the_job(fenced: Pod, datab
     assert (status, fenced.message()) == (0, "")
     stored = files_beneath(outputs)
     manifest = stored.pop("document/job1/manifest.json")
+    provenance = stored.pop("document/job1/provenance.intoto.jsonl")
     assert stored == {"document/job1/a.txt": b"one", "document/job1/b.txt": b"two"}
     rows = [
         (name, f"{outputs.as_uri()}/document/job1/{name}", hashlib.sha256(body).hexdigest(), 3, "text/plain")
@@ -64,6 +65,11 @@ def test_that_a_success_is_stored_whole_and_completes_the_job(fenced: Pod, datab
         "startedAt": "2026-01-01T00:00:00.000Z",
         "finishedAt": "2026-01-01T00:00:01.000Z",
         "artifacts": [dict(zip(keys, row, strict=True)) for row in rows],
+        "provenance": {
+            "name": "provenance.intoto.jsonl",
+            "sha256": hashlib.sha256(provenance).hexdigest(),
+            "sizeBytes": len(provenance),
+        },
     }
     assert manifest == canonical_json(expected)
     assert job_of(database) == ("COMPLETED", f"{outputs.as_uri()}/document/job1/manifest.json", None)

@@ -28,13 +28,19 @@ def _restored_logging() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+def _written(capfd: pytest.CaptureFixture[str]) -> str:
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+    return capfd.readouterr().err
+
+
 def _connect(url: str) -> None:
     raise ValueError(f"no answer, and {len(url)} characters of a URL")
 
 
 @pytest.mark.parametrize("terminal", [False, True], ids=["json", "terminal"])
 def test_an_error_is_logged_without_local_variables(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, terminal: bool
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, terminal: bool
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("sys.stderr.isatty", lambda: terminal)
@@ -43,7 +49,7 @@ def test_an_error_is_logged_without_local_variables(
         _connect(PASSWORD)
     except ValueError:
         structlog.get_logger("test").exception("died")
-    written = capsys.readouterr().err
+    written = _written(capfd)
     assert "no answer" in written
     assert "_connect" in written
     assert PASSWORD not in written

@@ -128,6 +128,8 @@ def test_the_whole_job() -> None:
                 REGEN_OUT_DIR="/regen/out",
                 REGEN_RESULT_DIR="/regen/result",
                 REGEN_TRUST_DIR="/regen/trust",
+                REGEN_BUILDER_ID="https://regeneration.dev/provenance/builder/v1",
+                REGEN_IMAGE="runner:1",
                 TMPDIR="/tmp",
                 REGEN_TMP_DIR="/tmp",
             ),
@@ -218,6 +220,37 @@ def test_a_class_with_egress_hands_its_variables_to_the_executor_alone_and_secre
     ]
     assert spec["initContainers"][0] == plain["initContainers"][0]
     assert spec["containers"] == plain["containers"]
+
+
+def test_the_signing_key_is_mounted_in_publish_alone() -> None:
+    runner = {
+        "image": "runner:1",
+        "outputUrl": "s3://regen/outputs",
+        "databaseSecret": {"name": "db"},
+        "storeSecret": "store",
+        "signingKeySecret": {"name": "provenance", "key": "ed25519"},
+        "builderId": "https://example.com/builder",
+    }
+    given = parse_classes({"runner": runner, "classes": {"document": {"timeLimitSeconds": 60, "image": "mine:1"}}})
+    built = build_job(JobOrder("a", "document", "regen-runs", 300), given, given.by_type["document"])
+    spec = built["spec"]["template"]["spec"]
+    assert [one for one in spec["volumes"] if "emptyDir" not in one] == [
+        {
+            "name": "signing-key",
+            "secret": {
+                "secretName": "provenance",
+                "items": [{"key": "ed25519", "path": "key.pem"}],
+                "defaultMode": 0o444,
+            },
+        }
+    ]
+    containers = [*spec["initContainers"], *spec["containers"]]
+    mounted = [one["name"] for one in containers for entry in one["volumeMounts"] if entry["name"] == "signing-key"]
+    told = [one["name"] for one in containers for entry in one["env"] if entry["name"] == "REGEN_SIGNING_KEY_FILE"]
+    assert mounted == told == ["publish"]
+    values = {entry["name"]: entry.get("value") for entry in spec["containers"][0]["env"]}
+    assert values["REGEN_SIGNING_KEY_FILE"] == "/regen/signing-key/key.pem"
+    assert (values["REGEN_IMAGE"], values["REGEN_BUILDER_ID"]) == ("mine:1", "https://example.com/builder")
 
 
 def test_the_same_order_gives_the_same_job() -> None:

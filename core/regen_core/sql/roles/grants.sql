@@ -3,10 +3,11 @@
 GRANT USAGE ON SCHEMA public TO @api@, @operator@, @runner@, @readonly@;
 
 REVOKE ALL ON public."RegenerationJob", public."RegenerationRun", public."RegenerationOutput", public."AuditEvent",
-    public."RegenerationLifecycle", public."PlanGeneration", public.regen_alembic_version
+    public."RegenerationLifecycle", public."PlanGeneration", public."PurgedJob", public.regen_alembic_version
     FROM PUBLIC, @api@, @operator@, @runner@, @readonly@;
 
-GRANT SELECT ON public."RegenerationJob", public."RegenerationOutput", public."AuditEvent", public.regen_alembic_version
+GRANT SELECT ON public."RegenerationJob", public."RegenerationOutput", public."AuditEvent", public."PurgedJob",
+    public.regen_alembic_version
     TO @api@, @operator@, @readonly@;
 -- Whoever knows the nonce can end the job, so nobody reads it.
 GRANT SELECT ("jobId", "podUid", "podName", "startedAt") ON public."RegenerationRun" TO @api@, @operator@, @readonly@;

@@ -1,4 +1,4 @@
-"""Is an object that is not what the rows say found, and a manifest that says something else?"""
+"""Is an object that is not what the rows say found, and a manifest or a provenance that says something else?"""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from regen_core.canonical import canonical_json, instruction_digest, sha256_hex
 from regen_core.invariants import Invariant, JobObjects, ObjectRecord, check
+from regen_core.manifest import ProvenanceObject
+from regen_core.names import PROVENANCE_NAME
+from regen_core.provenance import Builder, SourceDigest, bundle, statement
 from regen_core.states import JobStatus
-from tests.unit.core.invariants.lives import FOLDER, job, objects, output, snapshot
+from tests.unit.core.invariants.lives import FOLDER, INSTRUCTION, job, objects, output, snapshot
 
 COMPLETED = job(JobStatus.COMPLETED)
 assert COMPLETED.objects is not None
@@ -80,3 +84,83 @@ def test_an_instruction_that_was_not_read_is_not_compared() -> None:
 def test_an_instruction_that_has_no_canonical_form_is_found() -> None:
     record = replace(COMPLETED, instruction={"type": "document", "version": 1, "inputs": {"n": 2**60}})
     assert [one.invariant for one in check(snapshot(record))] == [Invariant.MANIFEST]
+
+
+MANIFEST_JSON: dict[str, Any] = {
+    "jobId": "j",
+    "type": "document",
+    "instructionSha256": instruction_digest(INSTRUCTION),
+    "executor": {"name": "document", "version": "1"},
+    "reproducible": True,
+    "sandbox": {"seccomp": True},
+    "startedAt": "2026-01-01T00:00:00.000Z",
+    "finishedAt": "2026-01-01T00:00:01.000Z",
+    "artifacts": [one.as_json() for one in COMPLETED.outputs],
+}
+
+
+def attested(content: bytes | None, named: bytes | None, **manifest: Any) -> JobObjects:
+    """What lies in the store where the manifest names the provenance ``named`` and ``content`` is found."""
+    name = {} if named is None else {"provenance": ProvenanceObject(PROVENANCE_NAME, sha256_hex(named), len(named)).as_json()}
+    held = objects(COMPLETED, **(MANIFEST_JSON | manifest | name))
+    return replace(held, provenance=content)
+
+
+def provenance(manifest: dict[str, Any] = MANIFEST_JSON, sources: tuple[SourceDigest, ...] = ()) -> bytes:
+    return bundle(canonical_json(statement(manifest, sources, Builder("https://b.example", "runner:1"))), ())
+
+
+def test_the_provenance_of_a_whole_job() -> None:
+    assert found(attested(provenance(), provenance())) == []
+
+
+@pytest.mark.parametrize("content", [b"", None])
+def test_a_manifest_of_a_release_without_provenance(content: bytes | None) -> None:
+    assert found(attested(content, None)) == []
+
+
+def test_a_provenance_that_was_not_read_is_not_judged() -> None:
+    assert found(attested(None, provenance())) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "named", "message"),
+    [
+        (b"", provenance(), "expected an object provenance.intoto.jsonl beside the manifest, got none"),
+        (provenance(), None, "expected none beside a manifest that names none, got one"),
+        (provenance(), b"other", "as the manifest says, got"),
+        (b"{}", b"{}", "expected one DSSE envelope of an in-toto statement, got something else ('payload')"),
+        (b"[]\n", b"[]\n", "expected one DSSE envelope"),
+        (b"\xff", b"\xff", "expected one DSSE envelope"),
+        (provenance() * 2, provenance() * 2, "Extra data"),
+    ],
+)
+def test_a_provenance_that_is_none(content: bytes, named: bytes | None, message: str) -> None:
+    violations = found(attested(content, named))
+    assert [invariant for invariant, _ in violations] == [Invariant.PROVENANCE]
+    assert message in violations[0][1]
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"jobId": "k"}, "predicate.runDetails.metadata"),
+        ({"finishedAt": "2026-01-01T00:00:02.000Z"}, "predicate.runDetails.metadata"),
+        ({"executor": {"name": "document", "version": "2"}}, "predicate.buildDefinition.internalParameters"),
+        ({"sandbox": {"seccomp": False}}, "predicate.buildDefinition.internalParameters"),
+        ({"reproducible": False}, "predicate.buildDefinition.internalParameters"),
+        ({"instructionSha256": "0" * 64}, "predicate.buildDefinition.externalParameters"),
+        ({"artifacts": []}, "subject"),
+    ],
+)
+def test_a_provenance_that_says_something_else(change: dict[str, Any], path: str) -> None:
+    content = provenance(MANIFEST_JSON | change)
+    [(invariant, message)] = found(attested(content, content))
+    assert invariant is Invariant.PROVENANCE
+    assert message.startswith(f"provenance: {path}: expected")
+
+
+def test_a_provenance_of_other_sources() -> None:
+    content = provenance(sources=(SourceDigest("a", "https://example.com/a", "0" * 64),))
+    [(_, message)] = found(attested(content, content))
+    assert "expected the sources that the instruction names" in message

@@ -1,0 +1,148 @@
+"""``regen purge``: the rows of jobs that ended long ago leave the database, after they were written to a file.
+
+The order is the point: a page of jobs is read, written, made durable, and only then deleted by the owner's one routine, which
+records what it deleted. Wherever this is interrupted, the next run goes on: what was deleted is in the file, and what is in the
+file twice is equal, since rows of ended jobs never change.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path  # noqa: TC003 - typer reads the annotation
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from psycopg.types.json import Jsonb
+
+from regen_cli.database import Database
+from regen_cli.findings import progress
+from regen_cli.printing import Format, FormatOption, emit, moment, say, stamp
+from regen_cli.purge_export import Export
+from regen_core.canonical import sha256_hex
+from regen_core.database.roles import DEFAULT_PREFIX, Roles
+from regen_core.errors import ValidationFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+JOBS_PER_PAGE: Final = 100
+_AGE: Final = re.compile(r"([1-9][0-9]{0,4})([dw])")
+_UNITS: Final = {"d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+@dataclass(slots=True)
+class Purged:
+    """What a purge did. ``refused`` are the jobs that changed between the look and the deletion, for the next run."""
+
+    jobs: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+def purge(
+    *,
+    older_than: Annotated[str, typer.Option("--older-than", help="Jobs that ended so long ago: days or weeks, as 90d or 13w.")],
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", help="The file to write them to first, as JSON Lines; one that exists is continued."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, only say what would be done.")] = False,
+    role_prefix: Annotated[
+        str, typer.Option(envvar="REGEN_ROLE_PREFIX", help="What the names of the five roles begin with.")
+    ] = DEFAULT_PREFIX,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Delete the rows of COMPLETED and FAILED jobs that ended long ago, after writing them to a file.
+
+    All rows of a job leave together: the job, its fence, its outputs' rows, its audit events, its plan's generation. What
+    was purged stays recorded, and no job can take its id or its idempotency key again. The objects in the store are not
+    touched. Needs a login that is a member of the owner role. Interrupted, it goes on when it is run again.
+    """
+    age, owner = _age(older_than), Roles(role_prefix).owner
+    if yes and export is None:
+        msg = "--yes: expected --export FILE beside it, since what is deleted is written there first"
+        raise ValidationFailed(msg)
+    with Database.from_environment() as database:
+        [(before,)] = database.as_owner("purge_before", {"seconds": age.total_seconds()}, owner, read_only=True)
+        retention = _Retention(database, owner, before)
+        counts, done = retention.counts(), None
+        if yes and export is not None:
+            with Export(export) as file, progress("jobs purged") as count:
+                done = Purged()
+                for page in retention.pages():
+                    one = retention.purge(file, page)
+                    done.jobs += one.jobs
+                    done.refused += one.refused
+                    count(one.jobs)
+    if output is Format.TABLE:
+        _tell(counts, before, done, export)
+    else:
+        emit(_shape(counts, before, done, export), output)
+
+
+def _age(text: str) -> timedelta:
+    found = _AGE.fullmatch(text)
+    if found is None:
+        msg = f"--older-than: expected days or weeks such as 90d or 13w, got {text!r}"
+        raise ValidationFailed(msg)
+    return int(found.group(1)) * _UNITS[found.group(2)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Retention:
+    """The owner's statements, about jobs that ended before a moment."""
+
+    database: Database
+    owner: str
+    before: datetime
+
+    def counts(self) -> list[tuple[Any, ...]]:
+        """Per status: how many jobs, and when the first of them ended."""
+        return self._read("purge_count", {"before": self.before})
+
+    def pages(self) -> Iterator[list[tuple[Any, ...]]]:
+        """Pages of (id, end, number of events, line), the jobs that ended first first."""
+        parameters: dict[str, Any] = {"before": self.before, "after_at": None, "after_id": "", "limit": JOBS_PER_PAGE}
+        while page := self._read("purge_page", parameters):
+            yield page
+            parameters |= {"after_id": page[-1][0], "after_at": page[-1][1]}
+
+    def purge(self, file: Export, page: list[tuple[Any, ...]]) -> Purged:
+        """Writes a page and deletes its jobs' rows."""
+        lines = {job_id: line.encode() for job_id, _, _, line in page}
+        file.append(lines.values())
+        jobs = [{"id": job_id, "sha256": sha256_hex(lines[job_id]), "events": events} for job_id, _, events, _ in page]
+        parameters = {"jobs": Jsonb(jobs), "before": self.before}
+        outcomes = self.database.as_owner("purge", parameters, self.owner, read_only=False)
+        refused = [job_id for job_id, outcome in outcomes if outcome == "refused"]
+        return Purged(sum(outcome == "purged" for _, outcome in outcomes), refused)
+
+    def _read(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        return self.database.as_owner(name, parameters, self.owner, read_only=True)
+
+
+def _tell(counts: list[tuple[Any, ...]], before: datetime, done: Purged | None, export: Path | None) -> None:
+    found = ", ".join(f"{count} {status}" for status, count, _, _ in counts) or "none"
+    typer.echo(f"jobs that ended before {moment(before)}: {found}")
+    if counts:
+        typer.echo(f"the first of them ended at {moment(min(first for _, _, first, _ in counts))}")
+    if done is None:
+        typer.echo("nothing was deleted: --yes --export FILE does it")
+        return
+    typer.echo(f"purged: {done.jobs}, written to {export}")
+    if done.refused:
+        say(
+            f"{len(done.refused)} jobs got another audit event meanwhile and stay until the next run: {', '.join(done.refused)}"
+        )
+
+
+def _shape(counts: list[tuple[Any, ...]], before: datetime, done: Purged | None, export: Path | None) -> dict[str, Any]:
+    return {
+        "before": stamp(before),
+        "found": {status: count for status, count, _, _ in counts},
+        "dryRun": done is None,
+        "purged": 0 if done is None else done.jobs,
+        "refused": [] if done is None else done.refused,
+        "export": None if done is None else str(export),
+    }
