@@ -5,8 +5,11 @@ Real: pg_dump and pg_restore of the server's own version, which the embedded Pos
 
 from __future__ import annotations
 
-import os
+import re
+import shlex
+import string
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -20,16 +23,21 @@ from tests.integration.database.jobs import claim, complete, events, fail, inser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.database_fixtures import Database
 
 Connection = psycopg.Connection[Any]
 
 
-def run(name: str, *arguments: str) -> None:
+RUNBOOK = (Path(__file__).resolve().parents[3] / "docs/operations.md").read_text(encoding="utf-8")
+
+
+def run(name: str, folder: Path, **urls: str) -> None:
+    """The runbook's own line that begins with ``name``, with these URLs in its variables."""
+    [line] = re.findall(rf"^{name} .*$", RUNBOOK, re.MULTILINE)
+    words = [string.Template(word).substitute(urls) for word in shlex.split(line)]
     done = subprocess.run(
-        [client_program(name), *arguments], capture_output=True, text=True, timeout=60, check=False, env=os.environ
+        [client_program(words[0]), *words[1:]], cwd=folder, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
 
@@ -50,9 +58,8 @@ def restored(database: Database, empty_database: Database, tmp_path: Path) -> It
             """INSERT INTO "PurgedJob" ("jobId", status, "completedAt", "exportSha256", "purgedBy", "purgedAt")
                VALUES ('gone', 'FAILED', now(), repeat('0', 64), 'me', now())"""
         )
-    path = str(tmp_path / "regen.dump")
-    run("pg_dump", "--format=custom", f"--file={path}", f"--dbname={database.url}")
-    run("pg_restore", "--exit-on-error", "--single-transaction", f"--dbname={empty_database.url}", path)
+    run("pg_dump", tmp_path, REGEN_DATABASE_URL=database.url)
+    run("pg_restore", tmp_path, REGEN_RESTORE_URL=empty_database.url)
     with empty_database.connect() as connection:
         yield connection
 
