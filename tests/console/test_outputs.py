@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from PIL import Image
 
 from tests.console.conftest import signed_in
+from tests.console.pictures import sees_pdf
 from tests.console.seed import CSV, Seeded, add, pdf, png, seed, store
 from tests.integration.database.jobs import claim, complete
 from tests.integration.database.jobs import start as take_fence
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 
     import httpx
     import psycopg
-    from playwright.sync_api import Page
 
     from tests.console.conftest import Open, Start
 
@@ -93,19 +90,8 @@ def test_a_pdf_is_seen(start: Start, open_window: Open, superuser: psycopg.Conne
     path = publish(superuser, outputs, "a.pdf", pdf(), "application/pdf")
     page = open_window(start())
     page.goto(f"{path}/preview")
-    if not page.evaluate("navigator.pdfViewerEnabled"):
+    if not sees_pdf(page):
         pytest.skip("not proven here: this chromium has no PDF viewer")
-    until = time.monotonic() + 20
-    while (red := _share_of_red(page)) < 0.1:
-        assert time.monotonic() < until, f"the page that is red is not seen: {red:.0%}"
-
-
-def _share_of_red(page: Page) -> float:
-    """Of what the frame shows."""
-    picture = Image.open(io.BytesIO(page.locator("object").screenshot())).convert("RGB")
-    pixels = picture.tobytes()
-    reds = sum(1 for at in range(0, len(pixels), 3) if pixels[at] > 150 and pixels[at + 1] < 80 and pixels[at + 2] < 80)
-    return reds * 3 / len(pixels)
 
 
 def test_only_a_pdf_is_shown_in_a_frame_and_only_in_ours(

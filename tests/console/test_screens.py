@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.console.seed import Seeded, seed
+from tests.console.pictures import sees_pdf
+from tests.console.seed import Seeded, add, seed
+from tests.integration.database.jobs import claim, fail_run
+from tests.integration.database.jobs import start as take_fence
 
 if TYPE_CHECKING:
     import psycopg
@@ -52,4 +55,41 @@ def test_pages_fit(
         times = page.locator("[data-since]").all_inner_texts()
         assert all(re.search(r"\d (s|min|h|d)", text) for text in times), f"{name}: times do not count: {times}"
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0, name
+        if name == "paper":
+            sees_pdf(page)
         page.screenshot(path=PICTURES / f"{name}-{size}-{scheme}.png", full_page=True)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_and_too_much_fit(start: Start, open_window: Open, superuser: psycopg.Connection[Any], *, size: str) -> None:
+    """Pages without a row, and with names as long as the database lets them be."""
+    page = open_window(start(), viewport=SIZES[size])
+
+    def fits(name: str, path: str) -> None:
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0, name
+        page.screenshot(path=PICTURES / f"{name}-{size}-light.png", full_page=True)
+
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for name, path in {"no-jobs": "/admin", "no-match": "/admin?status=FAILED&type=asset", "no-plans": "/admin/plans"}.items():
+        fits(name, path)
+    long = add(superuser, "x" * 200, {"title": "T" * 500}, job_type="t" * 63, requester="someone-" * 25, priority=-1_000_000)
+    claim(superuser, known=("t" * 63,))
+    assert take_fence(superuser, long) == "started"
+    error = {"classification": "executor", "retryable": True, "message": "W" * 4000, "detail": {"trace": "y" * 4000}}
+    fail_run(superuser, long, error=error)
+    add(superuser, "w" * 200, {"title": "T"}, job_type="t" * 63, requester="r" * 200, retry_of=long)
+    superuser.execute("""INSERT INTO "User" (id, subject, tier) VALUES ('u', %s, 'pro')""", ("s" * 200,))
+    superuser.execute(
+        """INSERT INTO "Plan" (id, "userId", topic, "skillLevel", "weeklyHours", "learningStyle", notes)
+           VALUES (%s, 'u', %s, 'beginner', 3, 'video', %s)""",
+        ("p" * 200, "W" * 500, "n" * 2000),
+    )
+    for name, path in {
+        "long-list": "/admin",
+        "long-job": f"/admin/jobs/{long}",
+        "long-plans": "/admin/plans",
+        "long-plan": f"/admin/plans/{'p' * 200}",
+        "long-again": f"/admin/jobs/{long}/again",
+    }.items():
+        fits(name, path)

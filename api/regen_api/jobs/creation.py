@@ -14,11 +14,13 @@ from urllib.parse import quote
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import bindparam
 
 from regen_api.jobs.views import Accepted
 from regen_api.problems import conflict, invalid
 from regen_core.canonical import canonical_json
+from regen_core.database.sqlstates import UNCLEAN_INSERT
 from regen_core.database.tables import job
 from regen_core.errors import ValidationFailed
 from regen_core.instruction import parse_instruction
@@ -98,7 +100,7 @@ async def make(connection: AsyncConnection, new: NewJob, same: ColumnElement[boo
         same: what tells that a row with the same key was made by the same request.
 
     Raises:
-        Problem: 409 where another request used the key.
+        Problem: 409 where another request used the key, or the job of the same request was purged.
     """
     values = {
         "id": uuid.uuid4().hex,
@@ -109,7 +111,13 @@ async def make(connection: AsyncConnection, new: NewJob, same: ColumnElement[boo
         "retryOf": new.retry_of,
     }
     statement = insert(job).values(values).on_conflict_do_nothing(index_elements=[job.c.idempotencyKey])
-    row = (await connection.execute(statement.returning(*_ACCEPTED))).mappings().one_or_none()
+    try:
+        row = (await connection.execute(statement.returning(*_ACCEPTED))).mappings().one_or_none()
+    except DBAPIError as error:
+        if new.key is None or getattr(error.orig, "sqlstate", None) != UNCLEAN_INSERT:
+            raise
+        message = "Idempotency-Key: expected a new key, because a job that was made with this one was purged since"
+        raise conflict("idempotency-key-reused", message) from error
     if row is not None:
         return Made(_accepted(row), is_new=True)
     made = await repeated(connection, new.key, same)

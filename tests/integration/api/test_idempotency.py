@@ -117,3 +117,16 @@ async def test_a_key_of_a_custom_resource_cannot_be_taken(admin: httpx.AsyncClie
     await post(admin, "cr:default/regen/mine")
     rows = superuser.execute('SELECT "idempotencyKey" FROM "RegenerationJob"').fetchall()
     assert rows == [("api:root:cr:default/regen/mine",)]
+
+
+async def test_a_key_whose_job_was_purged_is_a_conflict(admin: httpx.AsyncClient, superuser: psycopg.Connection[Any]) -> None:
+    assert (await post(admin, "k")).status_code == 202
+    superuser.execute(
+        """INSERT INTO "PurgedJob" ("jobId", status, "idempotencyKey", "completedAt", "exportSha256", "purgedBy", "purgedAt")
+           SELECT 'gone', 'FAILED', replace("idempotencyKey", ':k', ':old'), now(), repeat('0', 64), 'me', now()
+           FROM "RegenerationJob" """
+    )
+    answer = await post(admin, "old")
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:regen:problem:idempotency-key-reused")
+    assert "was purged since" in answer.text
+    assert (await post(admin, "new")).status_code == 202

@@ -19,6 +19,7 @@ from regen_core.database.migrate import alembic_config, check, migrate
 from regen_core.database.refusal import SchemaRefused
 from regen_core.database.tables import VERSION_TABLE, metadata
 from regen_core.errors import DatabaseUnavailable, SettingsInvalid
+from tests.integration.database.releases import as_release_0002
 from tests.integration.database.test_adopt import ENUM, TABLE
 
 if TYPE_CHECKING:
@@ -89,11 +90,10 @@ def test_a_second_run_changes_nothing(database: Database) -> None:
         assert connection.execute(SCHEMA).fetchall() == before
 
 
-def test_a_database_of_the_version_before_is_brought_on(database: Database) -> None:
+def test_a_database_of_an_earlier_release_is_brought_on(database: Database) -> None:
     with database.connect() as connection:
         before = connection.execute(SCHEMA).fetchall()
-        connection.execute('DROP INDEX "RegenerationJob_retryOf_idx"')
-        connection.execute("UPDATE regen_alembic_version SET version_num = '0002'")
+        as_release_0002(connection)
         assert "index RegenerationJob_retryOf_idx: expected to exist and be valid" in check(database.url)
         migrate(database.url)
         assert connection.execute(SCHEMA).fetchall() == before

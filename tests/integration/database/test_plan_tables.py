@@ -10,6 +10,7 @@ import pytest
 from regen_core.database.migrate import check, migrate
 from regen_core.database.refusal import SchemaRefused
 from tests.integration.database.jobs import insert
+from tests.integration.database.releases import as_release_0002
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,10 +116,11 @@ def test_what_cannot_be_read_is_refused_and_nothing_changed(
     assert application.execute("""SELECT to_regclass('public."RegenerationJob"') IS NULL""").fetchone() == (True,)
 
 
-def test_a_database_of_the_first_version_is_brought_on(database: Database, superuser: Connection) -> None:
+def test_a_database_from_before_the_plans_is_brought_on(database: Database, superuser: Connection) -> None:
     insert(superuser, "j")
+    as_release_0002(superuser)
     superuser.execute('DROP TABLE "PlanGeneration", "Plan", "User"')
-    superuser.execute('DROP INDEX "RegenerationJob_failed_idx", "RegenerationJob_retryOf_idx"')
+    superuser.execute('DROP INDEX "RegenerationJob_failed_idx"')
     superuser.execute("UPDATE regen_alembic_version SET version_num = '0001'")
     assert "table PlanGeneration: expected to exist" in check(database.url)
     migrate(database.url)
