@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from regen_operator.database import Database
     from regen_operator.ingest import Ingester
     from regen_operator.kube import KubeClient
+    from regen_operator.metrics import Metrics
     from regen_operator.mirror_cache import Entry, MirrorCache
     from regen_operator.rows import JobFacts, QueueFacts
     from regen_operator.settings import Settings
@@ -63,6 +64,7 @@ class Mirror:
         settings: Settings,
         waiting: Mapping[str, Waiting],
         crowded: Callable[[], frozenset[str]],
+        metrics: Metrics,
     ) -> None:
         self._database = database
         self._kube = kube
@@ -71,6 +73,7 @@ class Mirror:
         self._settings = settings
         self._waiting = waiting
         self._crowded = crowded
+        self._metrics = metrics
         self._delays = Delays(
             running=settings.running_status_delay_seconds,
             starting=settings.starting_status_delay_seconds,
@@ -161,12 +164,12 @@ class Mirror:
             return
         instructions = await self._database.instructions(wanted)
         await self._each(
-            self._guarded(job_id, partial(self._create_one, missing[job_id], instructions[job_id]))
+            self._guarded(job_id, partial(self._create_one, missing[job_id], instructions[job_id], now))
             for job_id in wanted
             if job_id in instructions
         )
 
-    async def _create_one(self, facts: JobFacts, instruction: Any) -> None:
+    async def _create_one(self, facts: JobFacts, instruction: Any, read_at: float) -> None:
         job_id, namespace = facts.row.id, self._settings.namespace
         body = build_custom(facts.row, instruction, namespace)
         if body is None:
@@ -179,6 +182,9 @@ class Mirror:
         except Unprocessable as error:
             self._set_aside(job_id, error.message)
             return
+        else:
+            if not facts.row.status.is_terminal:
+                self._metrics.phase("mirrored", facts.row.type, pending_age(facts) + time.monotonic() - read_at)
         metadata = answer.body["metadata"]
         labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
         if labels.get(LABEL_MANAGED_BY) != MANAGED_BY or annotations.get(ANNOTATION_JOB_ID) != job_id:

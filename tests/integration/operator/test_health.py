@@ -47,7 +47,7 @@ async def test_red_without_a_database_and_green_again(world: World, running: Run
 
 async def test_red_when_a_watch_is_silent_about_what_we_made() -> None:
     watch = WatchAge()
-    server = HealthServer([Probe("watch", watch.age)], max_age_seconds=0.1, host="127.0.0.1", port=0)
+    server = HealthServer([Probe("watch", watch.age)], bytes, max_age_seconds=0.1, host="127.0.0.1", port=0)
     port = await server.start()
     try:
         assert (await ask(port, "/healthz"))[0] == 200, "a quiet cluster is no fault"
@@ -61,7 +61,7 @@ async def test_red_when_a_watch_is_silent_about_what_we_made() -> None:
 
 
 async def test_not_ready_before_the_first_answer() -> None:
-    server = HealthServer([Probe("database", since(lambda: None))], max_age_seconds=60, host="127.0.0.1", port=0)
+    server = HealthServer([Probe("database", since(lambda: None))], bytes, max_age_seconds=60, host="127.0.0.1", port=0)
     port = await server.start()
     try:
         assert (await ask(port, "/readyz"))[0] == 500

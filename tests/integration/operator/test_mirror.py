@@ -9,6 +9,7 @@ import pytest
 from regen_core.names import job_name
 from regen_core.states import Caps, Claim
 from regen_operator.ingest import Ingester
+from regen_operator.metrics import Metrics
 from regen_operator.mirror import Mirror
 from regen_operator.mirror_cache import MirrorCache
 
@@ -29,7 +30,9 @@ def make_mirror(db: Database, kube: KubeClient, settings: Settings) -> Callable[
         changed = settings.model_copy(update=more)
         cache = MirrorCache("regen")
         ingester = Ingester(db, kube, cache, cluster="default", namespaces=changed.ingest_namespaces)
-        return Mirror(db, kube, cache=cache, ingester=ingester, settings=changed, waiting={}, crowded=frozenset)
+        return Mirror(
+            db, kube, cache=cache, ingester=ingester, settings=changed, waiting={}, crowded=frozenset, metrics=Metrics([])
+        )
 
     return make
 
