@@ -10,7 +10,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
 
 class WatchAge:
@@ -58,7 +58,7 @@ class HealthServer:
     """
 
     def __init__(
-        self, probes: Sequence[Probe], page: Callable[[], bytes], *, max_age_seconds: float, host: str, port: int
+        self, probes: Sequence[Probe], page: Callable[[], Awaitable[bytes]], *, max_age_seconds: float, host: str, port: int
     ) -> None:
         self._probes = probes
         self._page = page
@@ -92,7 +92,7 @@ class HealthServer:
         return self._answer(self._max_age / 2, unknown=float("inf"))
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._page(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=await self._page(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     def _answer(self, limit: float, *, unknown: float) -> web.Response:
         ages = {probe.name: probe.age() for probe in self._probes}

@@ -4,12 +4,13 @@ Two sorts. ``regen_operator_*`` is this process's own; add it up over replicas. 
 which every replica sees alike; take the maximum over replicas. No label value comes from outside unbounded: a type that has
 no executor class is ``other``, and so is a cause that is not in ``CAUSES``.
 
-Everything is counted and rendered in the operator's one event loop, so nobody waits for a lock; a page is rendered once a
-second at the most, whoever asks.
+Everything is counted and rendered in the operator's one event loop, so the work waits for no lock; a page is rendered once a
+second at the most, whoever asks, and in slices.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
 import platform
 import time
@@ -18,12 +19,15 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.registry import Collector
 
 from regen_core.errors import Classification
 from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from prometheus_client import Metric
 
     from regen_operator.rows import Outcome, QueueGroup
 
@@ -61,6 +65,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.types = tuple(sorted(types))
         self._page = (float("-inf"), b"")
+        self._rendering = asyncio.Lock()
         self._last_completed = 0.0
         ProcessCollector(registry=self.registry)
         self._make_own()
@@ -265,12 +270,27 @@ class Metrics:
 
     # -- the page --------------------------------------------------------------------------------------------------------
 
-    def page(self) -> bytes:
-        """Prometheus' text format, at most ``RENDER_SECONDS`` old."""
-        now = time.monotonic()
-        if now - self._page[0] >= RENDER_SECONDS:
-            self._page = (now, generate_latest(self.registry))
-        return self._page[1]
+    async def page(self) -> bytes:
+        """Prometheus' text format, at most ``RENDER_SECONDS`` old. Between families the operator's other work goes on."""
+        async with self._rendering:
+            if time.monotonic() - self._page[0] >= RENDER_SECONDS:
+                parts = []
+                for family in self.registry.collect():
+                    parts.append(generate_latest(_One(family)))
+                    await asyncio.sleep(0)
+                self._page = (time.monotonic(), b"".join(parts))
+            return self._page[1]
+
+
+class _One(Collector):
+    """A registry of one family."""
+
+    def __init__(self, family: Metric) -> None:
+        self._family = family
+
+    def collect(self) -> Iterable[Metric]:
+        """The family."""
+        return [self._family]
 
 
 def _or_nan(age: float | None) -> float:

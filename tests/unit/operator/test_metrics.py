@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from datetime import datetime, timedelta
 
@@ -90,11 +91,22 @@ def test_an_age_that_is_not_known_is_no_number(metrics: Metrics) -> None:
     assert value(metrics, "regen_operator_last_success_age_seconds", activity="database") == 2.5
 
 
-def test_a_page_is_rendered_once_for_all_who_ask(metrics: Metrics) -> None:
-    asked = []
+async def test_a_page_is_rendered_once_for_all_who_ask_and_others_work_meanwhile(metrics: Metrics) -> None:
+    asked: list[int] = []
     metrics.watch_age("database", lambda: asked.append(1) or 0.0)
-    pages = {id(metrics.page()) for _ in range(100)}
-    assert len(pages) == 1
+    slices = 0
+
+    async def work() -> None:
+        nonlocal slices
+        while True:
+            slices += 1
+            await asyncio.sleep(0)
+
+    working = asyncio.create_task(work())
+    pages = await asyncio.gather(*(metrics.page() for _ in range(100)))
+    working.cancel()
+    assert len({id(page) for page in pages}) == 1
     assert len(asked) == 1
-    names = {family.name for family in text_string_to_metric_families(metrics.page().decode())}
-    assert "regen_build_info" in names or "regen_build" in names
+    assert slices > 20
+    families = {family.name for family in text_string_to_metric_families(pages[0].decode())}
+    assert {"regen_build_info", "regen_jobs_finished", "process_resident_memory_bytes"} <= families
