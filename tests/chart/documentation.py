@@ -141,6 +141,7 @@ def schema() -> Json:
             scrapeFrom=OBJECTS,
             serviceMonitor=_closed(enabled=BOOLEAN, labels=MAP, interval={"type": "string", "pattern": "^[1-9][0-9]*(s|m)$"}),
             rules=_closed(enabled=BOOLEAN, labels=MAP, runbookUrl=STRING),
+            dashboard=_closed(enabled=BOOLEAN, labels=MAP),
         ),
         "classes": {
             "type": "object",

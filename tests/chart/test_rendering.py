@@ -42,6 +42,7 @@ FULL: Json = {
         "scrapeFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
         "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
         "rules": {"enabled": True},
+        "dashboard": {"enabled": True},
     },
 }
 

@@ -65,6 +65,8 @@ CONTEXT: dict[str, dict[str, Any]] = {
     "monitoring.serviceMonitor": {"monitoring": {"serviceMonitor": {"enabled": True}}},
     "monitoring.rules.enabled": {},
     "monitoring.rules": {"monitoring": {"rules": {"enabled": True}}},
+    "monitoring.dashboard.enabled": {},
+    "monitoring.dashboard": {"monitoring": {"dashboard": {"enabled": True}}},
 }
 """What else must be set for a value, or for all below it, to matter."""
 
