@@ -10,7 +10,7 @@ from regen_cli.objects import ObjectMissing, Objects, located
 from regen_core.canonical import sha256_hex
 from regen_core.invariants import JobObjects, JobRecord, ObjectRecord
 from regen_core.location import Location, parse_location
-from regen_core.names import MANIFEST_NAME
+from regen_core.names import LOG_NAME, MANIFEST_NAME
 from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
@@ -47,13 +47,14 @@ def with_objects(snapshot: Snapshot, objects: Objects, *, deep: bool) -> Snapsho
 def orphans(database: Database, objects: Objects, root: Location) -> Iterator[list[str]]:
     """Page by page, the URLs of the objects beneath ``root`` that belong to no output and to no job that runs."""
     for page in objects.pages(root):
-        refs, ids = [], []
+        refs, ids, logs = [], [], []
         for at, _ in page:
             inside = at.path.removeprefix(root.path.rstrip("/")).strip("/").split("/")
             if inside != [_PROBE]:
                 refs.append(at.url)
                 ids.append(inside[1] if len(inside) == 3 else "")
-        yield [row[0] for row in database.named("orphans", {"refs": refs, "ids": ids})]
+                logs.append(inside[-1] == LOG_NAME)
+        yield [row[0] for row in database.named("orphans", {"refs": refs, "ids": ids, "logs": logs})]
 
 
 def _has_objects(job: JobRecord) -> bool:

@@ -31,6 +31,10 @@ EXIT_FENCED: Final = 64
 """The exit status of a pod that found its job's fence taken."""
 
 MANIFEST_NAME: Final = "manifest.json"
+LOG_NAME: Final = "executor.log"
+"""What the executor wrote to its standard output and error, beside its outputs; no output itself."""
+RESERVED_NAMES: Final = frozenset({MANIFEST_NAME, LOG_NAME})
+"""What publish itself puts into a job's folder, and no artifact may be called."""
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _DNS_LABEL_TAIL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -44,8 +48,8 @@ def is_type(text: str) -> bool:
 
 
 def is_artifact_name(text: str) -> bool:
-    """Whether ``text`` may name an artifact: one path segment of at most 128 safe characters that is not the manifest's."""
-    return _ARTIFACT.fullmatch(text) is not None and text != MANIFEST_NAME
+    """Whether ``text`` may name an artifact: one path segment of at most 128 safe characters that is not reserved."""
+    return _ARTIFACT.fullmatch(text) is not None and text not in RESERVED_NAMES
 
 
 def job_name(job_id: str) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from regen_operator.database import Database
     from regen_operator.metrics import Metrics
     from regen_operator.settings import Settings
+    from regen_operator.transitions import Transitions
 
 log = structlog.get_logger("regen.census")
 
@@ -40,12 +41,14 @@ class Census:
         metrics: Metrics,
         settings: Settings,
         *,
+        transitions: Transitions,
         crowded: Callable[[], frozenset[str]],
         leads: Callable[[], bool],
     ) -> None:
         self._database = database
         self._metrics = metrics
         self._settings = settings
+        self._transitions = transitions
         self._crowded = crowded
         self._leads = leads
         self._since: datetime | None = None
@@ -88,6 +91,8 @@ class Census:
             for job in page:
                 if job.id not in self._counted:
                     self._metrics.ended(job)
+                    if self._leads():
+                        self._transitions.ended(job)
                 self._counted[job.id] = job.completed_at
             if len(page) < PAGE:
                 break

@@ -79,10 +79,13 @@ class Dispatcher:
             claimed = [row for row in rows if row.status is JobStatus.RUNNING]
             for row in rows:
                 self._metrics.claims.labels(self._metrics.label(row.type)).inc()
-                if row.status is JobStatus.RUNNING:
-                    log.info("job claimed", job_id=row.id, type=row.type)
-                else:
-                    log.info("job failed", job_id=row.id, type=row.type, classification="validation")
+                waited = None if row.created_at is None or row.locked_at is None else row.locked_at - row.created_at
+                log.info(
+                    "job claimed",
+                    job_id=row.id,
+                    type=row.type,
+                    queued_seconds=None if waited is None else round(waited.total_seconds(), 3),
+                )
             if claimed:
                 self._reconciler.launch_claimed(claimed)
             if rows:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from regen_core.errors import DatabaseUnavailable, SettingsInvalid
+from regen_core.logs import configure_logs
 from regen_core.states import Claim
 from regen_operator.census import Census
 from regen_operator.classes import load_classes
@@ -25,7 +26,6 @@ from regen_operator.kube_errors import KubeError
 from regen_operator.launcher import Launcher
 from regen_operator.lease import Lease
 from regen_operator.listener import Listener
-from regen_operator.logs import configure_logs
 from regen_operator.metrics import Metrics
 from regen_operator.mirror import Mirror
 from regen_operator.mirror_cache import MirrorCache
@@ -34,6 +34,7 @@ from regen_operator.pod_phases import PodPhases
 from regen_operator.reconciler import Reconciler, Tools
 from regen_operator.settings import load_settings
 from regen_operator.sweep import Sweep
+from regen_operator.transitions import Transitions
 from regen_operator.watching import watch
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Operator:
         self.metrics = Metrics(classes.types)
         self.kube.on_call = self.metrics.api_call
         self.database.on_call = self.metrics.database_call
+        transitions = Transitions(2 * settings.lease_seconds)
         self.cache = MirrorCache(settings.namespace)
         self.watches = {JOBS: WatchAge(), CUSTOM: WatchAge()}
         self.kube.on_create = self._made
@@ -85,6 +87,7 @@ class Operator:
             waiting=self.reconciler.waiting,
             crowded=lambda: self.reconciler.crowded,
             metrics=self.metrics,
+            transitions=transitions,
         )
         claim = Claim(settings.claim_batch, settings.caps, frozenset(classes.types))
         self.dispatcher = Dispatcher(
@@ -105,6 +108,7 @@ class Operator:
             self.database,
             self.metrics,
             settings,
+            transitions=transitions,
             crowded=lambda: self.reconciler.crowded,
             leads=lambda: self.lease.held,
         )
@@ -296,7 +300,7 @@ def main() -> None:
     """The program."""
     try:
         settings = load_settings()
-        configure_logs(settings.log_level)
+        configure_logs(settings.log_level, quiet=["kopf"])  # kopf says every event at INFO
         classes = load_classes(settings.classes_file)
         classes.require(settings.cap_types, "REGEN_CAP_TYPES")
         _run(run_until_signal(settings, classes))

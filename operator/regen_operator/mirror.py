@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from regen_operator.mirror_cache import Entry, MirrorCache
     from regen_operator.rows import JobFacts, QueueFacts
     from regen_operator.settings import Settings
+    from regen_operator.transitions import Transitions
 
 log = structlog.get_logger("regen.mirror")
 
@@ -65,6 +66,7 @@ class Mirror:
         waiting: Mapping[str, Waiting],
         crowded: Callable[[], frozenset[str]],
         metrics: Metrics,
+        transitions: Transitions,
     ) -> None:
         self._database = database
         self._kube = kube
@@ -74,6 +76,7 @@ class Mirror:
         self._waiting = waiting
         self._crowded = crowded
         self._metrics = metrics
+        self._transitions = transitions
         self._delays = Delays(
             running=settings.running_status_delay_seconds,
             starting=settings.starting_status_delay_seconds,
@@ -89,6 +92,7 @@ class Mirror:
 
     async def run(self) -> None:
         """Passes until cancelled."""
+        self._transitions.begin()
         while True:
             self._hint.clear()
             pause = IDLE_SECONDS
@@ -139,6 +143,7 @@ class Mirror:
             mirrored=mirrors.keys(),
             shown=by_hand.keys(),
         )
+        self._transitions.saw(facts.values())
         await self._create({job_id: one for job_id, one in facts.items() if job_id not in mirrors and job_id not in by_hand})
         shown = self._cache.mirrors() | by_hand
         pause = await self._write_statuses({job_id: (shown[job_id], one) for job_id, one in facts.items() if job_id in shown})
@@ -233,10 +238,6 @@ class Mirror:
         kept = self._cache.observe(answer.body).status
         if row.status.is_terminal or kept != wanted:
             self._memory.accepted[entry.uid] = (wanted, kept)
-        if row.status.is_terminal and entry.status.get("phase") != str(row.status):
-            log.info(
-                "job ended", job_id=row.id, status=str(row.status), reason=wanted.get("reason"), run_time=wanted.get("runTime")
-            )
         if row.status is JobStatus.FAILED and entry.status.get("phase") != "FAILED":
             await self._tell_failure(entry, wanted, facts)
 

@@ -239,16 +239,9 @@ class Reconciler:
         if not fails:
             return set()
         outcomes = await self._tools.database.fail(fails)
-        errors = {fail.job_id: fail.error for fail in fails}
         for outcome in outcomes:
-            error = errors[outcome.job_id]
-            log.info(
-                "job failed" if outcome.is_failed else "job moved on",
-                job_id=outcome.job_id,
-                outcome=outcome.outcome,
-                classification=str(error.classification),
-                message=error.message,
-            )
+            if not outcome.is_failed:
+                log.info("job moved on", job_id=outcome.job_id, outcome=outcome.outcome)
         self._changed()
         return {outcome.job_id for outcome in outcomes if outcome.is_failed}
 

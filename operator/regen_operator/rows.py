@@ -77,6 +77,8 @@ class Outcome:
     status: JobStatus
     classification: str | None
     reason: str | None
+    message: str | None
+    pod_name: str | None
     created_at: datetime
     locked_at: datetime | None
     started_at: datetime | None

@@ -30,7 +30,7 @@ async def test_the_document_is_whole(admin: httpx.AsyncClient) -> None:
     document = (await admin.get("/openapi.json")).json()
     operations = {operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()}
     assert set(operations) == {
-        "regeneratePlan", "readPlan", "createJob", "listJobs", "readJob", "readJobEvents", "downloadOutput",
+        "regeneratePlan", "readPlan", "createJob", "listJobs", "readJob", "readJobEvents", "readLog", "downloadOutput",
     }  # fmt: skip
     for name, operation in operations.items():
         assert operation["security"] == [{"accessToken": []}], name
@@ -65,7 +65,7 @@ def test_schemathesis_finds_nothing(program: Program, superuser: psycopg.Connect
         timeout=7200,
     )
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2000:]
-    assert "7 selected / 7 total" in done.stdout
+    assert "8 selected / 8 total" in done.stdout
     assert json.loads(report.read_text())
     if "FUZZ_EXAMPLES" in os.environ:
         sys.stdout.write(done.stdout)

@@ -39,8 +39,8 @@ async def on_call() -> AsyncIterator[OnCall]:
         world = World(stack)
         await world.open()
         await stack.start_operator(OPERATOR)
-        completed = await world.insert("probe_noop", {})
-        failed = await world.insert("probe_crash", {})
+        completed = await world.insert("probe_noop", {"says": "all is well\n"})
+        failed = await world.insert("probe_crash", {"says": "something is wrong\n"})
         await world.insert("probe_count", {})  # waits for its cap for ever
         for job_id in (completed, failed):
             await world.ended(job_id)

@@ -30,6 +30,7 @@ def environment(on_call: OnCall) -> dict[str, str]:
         "JOB": on_call.failed,
         "KUBECONFIG": str(stack.kubeconfig),
         "REGEN_DATABASE_URL": stack.database_url("readonly"),
+        "REGEN_OUTPUT_URL": stack.store.output_url,
         **stack.store.reader_environment,
     }
 

@@ -11,6 +11,7 @@ from regen_operator import census as census_module
 from regen_operator.census import Census
 from regen_operator.metrics import Metrics
 from regen_operator.status import waiting_reason
+from regen_operator.transitions import Transitions
 
 if TYPE_CHECKING:
     from regen_operator.database import Database
@@ -28,7 +29,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def census(db: Database, metrics: Metrics, settings: Settings) -> Census:
-    return Census(db, metrics, settings, crowded=lambda: NOTHING, leads=lambda: True)
+    return Census(db, metrics, settings, transitions=Transitions(0), crowded=lambda: NOTHING, leads=lambda: True)
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:

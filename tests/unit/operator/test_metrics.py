@@ -31,7 +31,7 @@ def ended(job_type: str | None, status: str = "FAILED", **more: str | None) -> O
     if status == "COMPLETED":
         given["classification"] = None
     times = [AT + timedelta(seconds=seconds) for seconds in (0, 1, 3, 10)]
-    return Outcome("j", job_type, JobStatus(status), given["classification"], given["reason"], *times)
+    return Outcome("j", job_type, JobStatus(status), given["classification"], given["reason"], None, None, *times)
 
 
 def test_a_type_without_a_class_and_a_cause_that_is_unknown_are_other(metrics: Metrics) -> None:
