@@ -13,7 +13,7 @@ EXAMPLES ?= 1000
 UV_LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format dev bench api-fuzz cluster-test images chart lock clean
+.PHONY: help demo test lint format dev bench api-fuzz cluster-test images chart reference docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -61,6 +61,13 @@ images: ## build the images with docker, podman or buildah
 
 chart: $(STAMP) ## write the chart's README table and schema anew from values.yaml and the operator's model
 	$(BIN)/python -m tests.chart.documentation
+
+reference: $(STAMP) ## write the references in docs/ anew from the code
+	$(BIN)/python -m tests.repo.metrics_reference
+	$(BIN)/python -m tests.repo.settings_reference
+
+docs: $(STAMP) ## build the documentation's site into site/, every warning an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 lock: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -10,9 +10,9 @@ import structlog
 import uvicorn
 
 from regen_api.app import create_app
-from regen_api.logs import configure_logs
 from regen_api.settings import Settings, load_settings
 from regen_core.errors import SettingsInvalid
+from regen_core.logs import configure_logs
 
 log = structlog.get_logger("regen.api")
 
@@ -52,7 +52,7 @@ def main() -> None:
         settings = load_settings()
     except SettingsInvalid as error:
         sys.exit(f"regen-api: {error.message}")
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, quiet=["uvicorn.error", "httpx", "botocore"])
     # uvicorn raises the signal that ended it once more, for whoever was there before: an end on request is a success.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))

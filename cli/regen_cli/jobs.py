@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 EVIDENCE: Final = {MANIFEST_NAME: "application/json", PROVENANCE_NAME: MEDIA_TYPE}
 """What lies beside a COMPLETED job's outputs, and its media type."""
 
+MAX_LOG_BYTES: Final = 4 << 20
+"""publish keeps less; an object that is larger is none of its."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -159,6 +162,14 @@ class Jobs(Protocol):
 
         Raises:
             ObjectMissing: there are none.
+            StoreUnavailable: the same call may be tried again.
+        """
+        ...
+
+    def log(self, job: JobRecord) -> bytes | None:
+        """What publish kept of the executor's own words; None where nothing was kept.
+
+        Raises:
             StoreUnavailable: the same call may be tried again.
         """
         ...

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from regen_cli.api import ApiProblem, BrokenOff
 from regen_cli.exits import NotFound, Unavailable
-from regen_cli.jobs import EVIDENCE, Page, Waiting, no_such_job, reused_key
+from regen_cli.jobs import EVIDENCE, MAX_LOG_BYTES, Page, Waiting, no_such_job, reused_key
 from regen_cli.objects import ObjectMissing
 from regen_cli.printing import say
 from regen_cli.stored import MAX_READ_BYTES
@@ -140,6 +140,16 @@ class ApiJobs:
                 found[_ref(job, name)] = ObjectRecord(len(content), sha256_hex(content))
         objects = JobObjects(found, beside[MANIFEST_NAME], beside[PROVENANCE_NAME] or b"")
         return Snapshot(self._read(job_id).line.now, (replace(job, objects=objects),))
+
+    def log(self, job: JobRecord) -> bytes | None:
+        """See ``Jobs``; the API says nothing where nothing was kept."""
+        content = bytearray()
+        with self._api.stream([_JOBS, job.id, "log"]) as blocks:
+            for block in blocks:
+                content += block
+                if len(content) > MAX_LOG_BYTES:
+                    break
+        return bytes(content[:MAX_LOG_BYTES]) or None
 
     def evidence(self, job: JobRecord) -> list[OutputRow]:
         """See ``Jobs``."""

@@ -5,18 +5,21 @@ from __future__ import annotations
 import getpass
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from regen_cli.jobs import EVIDENCE, JobLine, Page, Waiting, no_such_job, reused_key
-from regen_cli.objects import BLOCK, Objects, located, sibling
+from regen_cli.exits import NotFound
+from regen_cli.jobs import EVIDENCE, MAX_LOG_BYTES, JobLine, Page, Waiting, no_such_job, reused_key
+from regen_cli.objects import BLOCK, ObjectMissing, Objects, located, output_location, sibling
 from regen_cli.stored import with_objects
 from regen_core.database.gather import snapshots
-from regen_core.errors import ValidationFailed
+from regen_core.errors import SettingsInvalid, ValidationFailed
+from regen_core.location import is_key, parse_location
 from regen_core.manifest import OutputRow
+from regen_core.names import LOG_NAME, MANIFEST_NAME, artifact_key
 from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from regen_cli.database import Database
     from regen_cli.jobs import Request, Wanted
     from regen_core.invariants import JobRecord, Snapshot
+    from regen_core.location import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,14 @@ class DatabaseJobs:
         with self._objects.open(located(output.ref)) as file:
             yield iter(lambda: file.read(BLOCK), b"")
 
+    def log(self, job: JobRecord) -> bytes | None:
+        """See ``Jobs``."""
+        try:
+            with self._objects.open(_place_of_log(job)) as stream:
+                return stream.read(MAX_LOG_BYTES)
+        except ObjectMissing:
+            return None
+
     def evidence(self, job: JobRecord) -> list[OutputRow]:
         """See ``Jobs``."""
         at_manifest = located(job.output_ref or "")
@@ -156,6 +168,24 @@ class DatabaseJobs:
         for snapshot in snapshots(self._database.read, ids=[job_id], instructions=True):
             return snapshot
         raise no_such_job(job_id)
+
+
+def _place_of_log(job: JobRecord) -> Location:
+    """Beside the manifest, which a COMPLETED job names; else beneath REGEN_OUTPUT_URL."""
+    manifest = parse_location(job.output_ref or "")
+    if manifest is not None:
+        return replace(manifest, path=manifest.path.removesuffix(MANIFEST_NAME) + LOG_NAME)
+    root = output_location(os.environ)
+    if root is None:
+        msg = (
+            "REGEN_OUTPUT_URL: expected s3://bucket/prefix or file:///absolute/folder, since this job names no store; got none"
+        )
+        raise SettingsInvalid(msg)
+    key = artifact_key(job.type or "", job.id, LOG_NAME)
+    if not is_key(key):
+        msg = f"job {job.id}: expected a kept log, got a job whose type or id can have none"
+        raise NotFound(msg)
+    return root.beneath(key)
 
 
 def _line(row: tuple[Any, ...]) -> JobLine:

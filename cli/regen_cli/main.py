@@ -14,6 +14,7 @@ from regen_cli.exits import INTERRUPTED, status_of
 from regen_cli.fetch import output
 from regen_cli.fsck import fsck
 from regen_cli.listing import list_jobs
+from regen_cli.logs import logs
 from regen_cli.migrate import migrate
 from regen_cli.printing import say
 from regen_cli.purge import purge
@@ -43,6 +44,7 @@ app.command(name="list")(list_jobs)
 app.command()(show)
 app.command()(events)
 app.command()(output)
+app.command()(logs)
 app.command()(watch)
 app.command()(verify)
 app.command()(fsck)

@@ -10,7 +10,7 @@ from regen_cli.objects import ObjectMissing, Objects, located, sibling
 from regen_core.canonical import sha256_hex
 from regen_core.invariants import JobObjects, JobRecord, ObjectRecord
 from regen_core.location import Location, parse_location
-from regen_core.names import MANIFEST_NAME, PROVENANCE_NAME
+from regen_core.names import LOG_NAME, MANIFEST_NAME, PROVENANCE_NAME
 from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def with_objects(snapshot: Snapshot, objects: Objects, *, deep: bool) -> Snapsho
 def orphans(database: Database, objects: Objects, root: Location) -> Iterator[list[str]]:
     """Page by page, the URLs of the objects beneath ``root`` that belong to no output and to no job that runs."""
     for page in objects.pages(root):
-        refs, ids, manifests = [], [], []
+        refs, ids, manifests, logs = [], [], [], []
         for at, _ in page:
             inside = at.path.removeprefix(root.path.rstrip("/")).strip("/").split("/")
             if inside != [_PROBE]:
@@ -55,7 +55,8 @@ def orphans(database: Database, objects: Objects, root: Location) -> Iterator[li
                 ids.append(inside[1] if len(inside) == 3 else "")
                 beside = inside[-1] in {MANIFEST_NAME, PROVENANCE_NAME}
                 manifests.append(sibling(at, MANIFEST_NAME).url if beside else None)
-        parameters = {"refs": refs, "ids": ids, "manifests": manifests}
+                logs.append(inside[-1] == LOG_NAME)
+        parameters = {"refs": refs, "ids": ids, "manifests": manifests, "logs": logs}
         yield [row[0] for row in database.named("orphans", parameters)]
 
 

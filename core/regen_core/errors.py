@@ -74,6 +74,8 @@ class RegenError(Exception):
 
     classification: ClassVar[Classification] = Classification.INTERNAL
     retryable: ClassVar[bool] = False
+    reason: ClassVar[str | None] = None
+    """One word that ``detail.reason`` of the job's error holds, for those whom metrics and alerts tell apart."""
 
     def __init__(self, message: str, **detail: Any) -> None:
         super().__init__(message)
@@ -82,7 +84,8 @@ class RegenError(Exception):
 
     def as_job_error(self) -> JobError:
         """The ``errorJson`` with which the job ends when this error decides it."""
-        return JobError(self.classification, self.message, self.retryable, self.detail)
+        named = {} if self.reason is None else {"reason": self.reason}
+        return JobError(self.classification, self.message, self.retryable, named | self.detail)
 
 
 class ValidationFailed(RegenError):
@@ -106,10 +109,13 @@ class StoreUnavailable(RegenError):
 
     classification = Classification.LOST
     retryable = True
+    reason = "StoreUnavailable"
 
 
 class StoreUnsafe(RegenError):
     """The store ignores conditional puts, so nothing can be written once and only once."""
+
+    reason = "StoreUnsafe"
 
 
 class SourceUnavailable(RegenError):

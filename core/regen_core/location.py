@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
 
@@ -24,6 +24,11 @@ class Location:
     def url(self) -> str:
         """The percent-encoded URL."""
         return f"{self.scheme}://{self.bucket}{'/' if self.bucket else ''}{quote(self.path)}"
+
+    def beneath(self, key: str) -> Location:
+        """The location of ``key``, segments as ``is_key`` allows, in this folder."""
+        root = self.path.rstrip("/")
+        return replace(self, path=f"{root}/{key}" if root or self.scheme == "file" else key)
 
 
 def parse_location(url: str) -> Location | None:

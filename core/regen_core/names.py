@@ -35,6 +35,10 @@ PROVENANCE_NAME: Final = "provenance.intoto.jsonl"
 """A bundle of attestations is named so (in-toto Attestation Framework, "Bundle layer specification")."""
 DEFAULT_BUILDER_ID: Final = "https://regeneration.dev/provenance/builder/v1"
 """The builder that the provenance names where the settings name none."""
+LOG_NAME: Final = "executor.log"
+"""What the executor wrote to its standard output and error, beside its outputs; no output itself."""
+RESERVED_NAMES: Final = frozenset({MANIFEST_NAME, PROVENANCE_NAME, LOG_NAME})
+"""What publish itself puts into a job's folder, and no artifact may be called."""
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _DNS_LABEL_TAIL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -48,8 +52,8 @@ def is_type(text: str) -> bool:
 
 
 def is_artifact_name(text: str) -> bool:
-    """Whether ``text`` may name an artifact: one path segment of at most 128 safe characters, and none of our own names."""
-    return _ARTIFACT.fullmatch(text) is not None and text not in {MANIFEST_NAME, PROVENANCE_NAME}
+    """Whether ``text`` may name an artifact: one path segment of at most 128 safe characters that is not reserved."""
+    return _ARTIFACT.fullmatch(text) is not None and text not in RESERVED_NAMES
 
 
 def job_name(job_id: str) -> str:

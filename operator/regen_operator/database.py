@@ -17,27 +17,29 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from regen_core.database import sqlstates
+from regen_core.database.audit import AuditRecord
 from regen_core.errors import DatabaseUnavailable, RegenError, ValidationFailed
 from regen_core.sql import script
 from regen_core.states import JobStatus
 from regen_operator.cancellation import raise_if_cancelled
-from regen_operator.rows import FailOutcome, Ingested, JobFacts, JobRow, QueueFacts, RunRow
+from regen_operator.rows import FailOutcome, Ingested, JobFacts, JobRow, Outcome, QueueFacts, QueueGroup, RunRow
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
-    from regen_core.states import Claim, Fail
+    from regen_core.states import Caps, Claim, Fail
 
 QUERIES: Final[Mapping[str, LiteralString]] = {
     name: script(f"operator/{name}.sql").text
     for name in (
         "claim", "fail", "ingest", "repair", "clock", "facts", "running", "overdue", "ended", "mirror", "instructions",
-        "waiting",
+        "waiting", "census", "occupied", "outcomes", "audited",
     )
 }  # fmt: skip
 
 _REFUSED_VALUES: Final = frozenset({sqlstates.UNCLEAN_INSERT, sqlstates.INVALID_ARGUMENT})
+_FAILURES: Final[Mapping[type[RegenError], str]] = {DatabaseUnavailable: "unavailable", ValidationFailed: "refused"}
 
 
 def connection_string(url: str, *, timeout_seconds: float, application_name: str) -> str:
@@ -68,6 +70,8 @@ class Database:
         )
         self.last_success: float | None = None
         """``time.monotonic()`` of the last call that was answered."""
+        self.on_call: Callable[[str, float, str | None], None] = lambda *_: None
+        """Called after every call with its name, its seconds, and what failed: unavailable, refused, failed or None."""
 
     async def open(self) -> None:
         """Starts the pool; connections are made in the background, so a database that is down does not stop us here."""
@@ -184,15 +188,46 @@ class Database:
         """Why the given PENDING rows wait."""
         return {row[0]: QueueFacts(*row[1:]) for row in await self._all("waiting", {"ids": list(ids)})}
 
+    async def census(self, caps: Caps, crowded: Collection[str], *, depth: int) -> list[QueueGroup]:
+        """The queue by type and reason for waiting; of each type ``depth`` rows are counted at the most."""
+        parameters = {
+            "depth": depth,
+            "crowded": sorted(crowded),
+            "cap_types": Jsonb(dict(caps.per_type)),
+            "cap_requester": caps.per_requester,
+            "cap_total": caps.total,
+        }
+        rows = await self._all("census", parameters)
+        return [QueueGroup(row[0], row[1], row[2], max(0.0, (row[4] - row[3]).total_seconds())) for row in rows]
+
+    async def occupied(self) -> dict[str | None, int]:
+        """How many jobs of each type run."""
+        return {row[0]: row[1] for row in await self._all("occupied", {})}
+
+    async def outcomes(self, since: datetime, after: str, *, limit: int) -> list[Outcome]:
+        """Jobs that ended after (``since``, job id ``after``), oldest first."""
+        rows = await self._all("outcomes", {"since": since, "after": after, "limit": limit})
+        return [Outcome(row[0], row[1], JobStatus(row[2]), *row[3:]) for row in rows]
+
+    async def audited(self, after: int, *, limit: int) -> list[tuple[AuditRecord, str | None]]:
+        """Audit events after the one with id ``after``, each with the hash of its job's event before it."""
+        rows = await self._all("audited", {"after": after, "limit": limit})
+        return [(AuditRecord(*row[:9]), row[9]) for row in rows]
+
     async def _all(self, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        # The client's own deadline covers a server that no longer answers at all.
+        began = time.monotonic()
         try:
+            # The client's own deadline covers a server that no longer answers at all.
             async with _translated(name), asyncio.timeout(self._timeout * 1.5), self._pool.connection() as connection:
                 cursor = await connection.execute(QUERIES[name], parameters)
                 rows = await cursor.fetchall()
+        except RegenError as error:
+            self.on_call(name, time.monotonic() - began, _FAILURES.get(type(error), "failed"))
+            raise
         finally:
             # A cancellation that was dropped outweighs the answer, and the error that came in its place.
             raise_if_cancelled()
+        self.on_call(name, time.monotonic() - began, None)
         self.last_success = time.monotonic()
         return rows
 

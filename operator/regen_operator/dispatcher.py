@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from regen_operator.database import Database
+    from regen_operator.metrics import Metrics
     from regen_operator.reconciler import Reconciler
 
 log = structlog.get_logger("regen.dispatcher")
@@ -24,14 +26,24 @@ class Dispatcher:
     """Woken by the listener; polls underneath for a notification that was lost."""
 
     def __init__(
-        self, database: Database, reconciler: Reconciler, claim: Claim, changed: Callable[[], None], *, poll_seconds: float
+        self,
+        database: Database,
+        reconciler: Reconciler,
+        claim: Claim,
+        changed: Callable[[], None],
+        *,
+        metrics: Metrics,
+        poll_seconds: float,
     ) -> None:
         self._database = database
+        self._metrics = metrics
         self._reconciler = reconciler
         self._claim = claim
         self._changed = changed
         self._poll_seconds = poll_seconds
         self._hint = asyncio.Event()
+        self.last_success: float | None = None
+        """``time.monotonic()`` of the last time that everything eligible was claimed."""
 
     def wake(self) -> None:
         """Claims soon."""
@@ -43,6 +55,7 @@ class Dispatcher:
             self._hint.clear()
             try:
                 await self.drain()
+                self.last_success = time.monotonic()
             except DatabaseUnavailable as error:
                 log.warning("claim put off", error=error.message)
                 await asyncio.sleep(self._poll_seconds)
@@ -65,10 +78,14 @@ class Dispatcher:
             total += len(rows)
             claimed = [row for row in rows if row.status is JobStatus.RUNNING]
             for row in rows:
-                if row.status is JobStatus.RUNNING:
-                    log.info("job claimed", job_id=row.id, type=row.type)
-                else:
-                    log.info("job failed", job_id=row.id, type=row.type, classification="validation")
+                self._metrics.claims.labels(self._metrics.label(row.type)).inc()
+                waited = None if row.created_at is None or row.locked_at is None else row.locked_at - row.created_at
+                log.info(
+                    "job claimed",
+                    job_id=row.id,
+                    type=row.type,
+                    queued_seconds=None if waited is None else round(waited.total_seconds(), 3),
+                )
             if claimed:
                 self._reconciler.launch_claimed(claimed)
             if rows:

@@ -28,8 +28,8 @@ class Hints(Protocol):
         """A Job of ours changed."""
         ...
 
-    def pod_event(self, job_id: str) -> None:
-        """A pod of ours changed."""
+    def pod_event(self, job_id: str, body: dict[str, Any], *, listed: bool, deleted: bool) -> None:
+        """A pod of ours changed, or was found by a list."""
         ...
 
     def custom_event(self, body: dict[str, Any], *, deleted: bool) -> None:
@@ -47,10 +47,10 @@ def register(registry: kopf.OperatorRegistry, hints: Hints, settings: Settings) 
             hints.job_event(job_id, dict(body), deleted=type == "DELETED")
 
     @kopf.on.event("v1", "pods", labels=SELECTOR, registry=registry)
-    def pod(body: kopf.Body, namespace: str | None, **_: Any) -> None:
+    def pod(type: str | None, body: kopf.Body, namespace: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
         job_id = body.metadata.annotations.get(ANNOTATION_JOB_ID)
         if job_id is not None and namespace == settings.runner_namespace:
-            hints.pod_event(job_id)
+            hints.pod_event(job_id, dict(body), listed=type is None, deleted=type == "DELETED")
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     def custom(type: str | None, body: kopf.Body, namespace: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name

@@ -1,4 +1,4 @@
-"""Liveness and readiness: the age of the last good answer, not the mere existence of the process."""
+"""Liveness and readiness: the age of the last good answer, not the mere existence of the process. And the metrics."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
 
 class WatchAge:
@@ -55,10 +56,16 @@ def since(moment: Callable[[], float | None]) -> Callable[[], float | None]:
 
 
 class HealthServer:
-    """``/healthz`` answers 500 when an age is above ``max_age_seconds``; ``/readyz`` already at half of it."""
+    """``/healthz`` answers 500 when an age is above ``max_age_seconds``; ``/readyz`` already at half of it.
 
-    def __init__(self, probes: Sequence[Probe], *, max_age_seconds: float, host: str, port: int) -> None:
+    ``page`` gives what ``/metrics`` answers, in Prometheus' text format.
+    """
+
+    def __init__(
+        self, probes: Sequence[Probe], page: Callable[[], Awaitable[bytes]], *, max_age_seconds: float, host: str, port: int
+    ) -> None:
         self._probes = probes
+        self._page = page
         self._max_age = max_age_seconds
         self._host = host
         self._port = port
@@ -70,6 +77,7 @@ class HealthServer:
         app = web.Application()
         app.router.add_get("/healthz", self._live)
         app.router.add_get("/readyz", self._ready)
+        app.router.add_get("/metrics", self._metrics)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port).start()
@@ -86,6 +94,9 @@ class HealthServer:
 
     async def _ready(self, _: web.Request) -> web.Response:
         return self._answer(self._max_age / 2, unknown=float("inf"))
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=await self._page(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     def _answer(self, limit: float, *, unknown: float) -> web.Response:
         ages = {probe.name: probe.age() for probe in self._probes}

@@ -20,7 +20,7 @@ import kopf
 
 from regen_core.errors import SettingsInvalid
 from regen_core.names import API_VERSION, PLURAL
-from regen_operator.kube_errors import Unauthorized, Unavailable, error_of
+from regen_operator.kube_errors import KubeError, Unauthorized, Unavailable, error_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -99,6 +99,8 @@ class KubeClient:
         """Requests sent that change something, by ``VERB plural``."""
         self.on_create: Callable[[Resource, float], None] = lambda _resource, _since: None
         """Called after every object that was made."""
+        self.on_call: Callable[[str, str, float, str | None], None] = lambda *_: None
+        """Called after every request with verb, plural, seconds, and the name of the error that it met, or None."""
         self.last_success: float | None = None
         """``time.monotonic()`` of the last call that the API server answered itself."""
 
@@ -178,8 +180,7 @@ class KubeClient:
             if verb != "GET":
                 self.writes[f"{verb} {resource.plural}"] += 1
             try:
-                async with self._slots:
-                    return await self._send(verb, path, query, body)
+                return await self._timed(verb, resource, path, query, body)
             except Unauthorized:
                 if last:
                     raise
@@ -189,6 +190,19 @@ class KubeClient:
                     raise
                 await asyncio.sleep(min(error.retry_after or 0.2 * attempt, 10.0))
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _timed(
+        self, verb: str, resource: Resource, path: str, query: Mapping[str, str] | None, body: Json | None
+    ) -> Answer:
+        began = time.monotonic()
+        try:
+            async with self._slots:
+                answer = await self._send(verb, path, query, body)
+        except KubeError as error:
+            self.on_call(verb, resource.plural, time.monotonic() - began, type(error).__name__)
+            raise
+        self.on_call(verb, resource.plural, time.monotonic() - began, None)
+        return answer
 
     async def _send(self, verb: str, path: str, query: Mapping[str, str] | None, body: Json | None) -> Answer:
         if self._session is None:

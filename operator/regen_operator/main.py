@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from regen_core.errors import DatabaseUnavailable, SettingsInvalid
+from regen_core.logs import configure_logs
 from regen_core.states import Claim
+from regen_operator.census import Census
 from regen_operator.classes import load_classes
 from regen_operator.database import Database
 from regen_operator.dispatcher import Dispatcher
@@ -24,17 +26,19 @@ from regen_operator.kube_errors import KubeError
 from regen_operator.launcher import Launcher
 from regen_operator.lease import Lease
 from regen_operator.listener import Listener
-from regen_operator.logs import configure_logs
+from regen_operator.metrics import Metrics
 from regen_operator.mirror import Mirror
 from regen_operator.mirror_cache import MirrorCache
 from regen_operator.observers import job_view
+from regen_operator.pod_phases import PodPhases
 from regen_operator.reconciler import Reconciler, Tools
 from regen_operator.settings import load_settings
 from regen_operator.sweep import Sweep
+from regen_operator.transitions import Transitions
 from regen_operator.watching import watch
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from regen_operator.classes import Classes
     from regen_operator.kube import Resource
@@ -52,6 +56,10 @@ class Operator:
         self.database = Database(
             settings.database_url, pool_size=settings.database_pool_size, timeout_seconds=settings.database_timeout_seconds
         )
+        self.metrics = Metrics(classes.types)
+        self.kube.on_call = self.metrics.api_call
+        self.database.on_call = self.metrics.database_call
+        transitions = Transitions(2 * settings.lease_seconds)
         self.cache = MirrorCache(settings.namespace)
         self.watches = {JOBS: WatchAge(), CUSTOM: WatchAge()}
         self.kube.on_create = self._made
@@ -64,6 +72,7 @@ class Operator:
             ),
             classes,
             settings,
+            self.metrics,
         )
         self.reconciler = Reconciler(tools, self.changed)
         ingester = Ingester(
@@ -77,10 +86,15 @@ class Operator:
             settings=settings,
             waiting=self.reconciler.waiting,
             crowded=lambda: self.reconciler.crowded,
+            metrics=self.metrics,
+            transitions=transitions,
         )
         claim = Claim(settings.claim_batch, settings.caps, frozenset(classes.types))
-        self.dispatcher = Dispatcher(self.database, self.reconciler, claim, self.changed, poll_seconds=settings.poll_seconds)
-        self.sweep = Sweep(self.database, self.kube, self.reconciler, classes, settings)
+        self.dispatcher = Dispatcher(
+            self.database, self.reconciler, claim, self.changed, metrics=self.metrics, poll_seconds=settings.poll_seconds
+        )
+        self.sweep = Sweep(self.database, self.kube, self.reconciler, classes, settings, metrics=self.metrics)
+        self.pod_phases = PodPhases(self.metrics.phase)
         self.listener = Listener(settings.listen_url, self.rows_changed, timeout_seconds=settings.database_timeout_seconds)
         self.lease = Lease(
             self.kube,
@@ -90,7 +104,19 @@ class Operator:
             seconds=settings.lease_seconds,
             healthy=self.database_answers,
         )
+        self.census = Census(
+            self.database,
+            self.metrics,
+            settings,
+            transitions=transitions,
+            crowded=lambda: self.reconciler.crowded,
+            leads=lambda: self.lease.held,
+        )
         self._last_list: float | None = None
+        self._last_census: float | None = None
+        self._probes = self._watched_ages()
+        for name, executor_class in classes.by_type.items():
+            self.metrics.sandbox_required.labels(name).set(executor_class.sandbox == "require")
         self.health_port: int | None = None
 
     # -- hints ---------------------------------------------------------------------------------------------------------
@@ -122,8 +148,12 @@ class Operator:
             self.reconciler.saw_deletion(job_id, job.uid)
         self.reconciler.wake(job_id)
 
-    def pod_event(self, job_id: str) -> None:
-        """A pod of ours changed."""
+    def pod_event(self, job_id: str, body: dict[str, Any], *, listed: bool, deleted: bool) -> None:
+        """A pod of ours changed, or was found by a list."""
+        if deleted:
+            self.pod_phases.gone(body["metadata"]["uid"])
+        else:
+            self.pod_phases.saw(body, listed=listed)
         self.reconciler.wake(job_id)
 
     def custom_event(self, body: dict[str, Any], *, deleted: bool) -> None:
@@ -159,6 +189,7 @@ class Operator:
                     "listener": self.listener.run(),
                     "poll": self._poll(),
                     "lists": self._list(),
+                    "census": self.census.run(self._census_taken),
                 }.items()
             ]
             try:
@@ -199,16 +230,40 @@ class Operator:
                 pause = min(pause, 5.0)
             await asyncio.sleep(pause)
 
-    def _health(self) -> HealthServer:
+    def _census_taken(self) -> None:
+        self._last_census = time.monotonic()
+
+    def _watched_ages(self) -> list[Probe]:
+        """What health goes by; the metrics show these ages, and those of the loops."""
         probes = [
             Probe("database", since(lambda: self.database.last_success)),
             Probe("api", since(lambda: self.kube.last_success)),
             Probe("list", since(lambda: self._last_list)),
             *(Probe(f"watch {resource.plural}", watch.age) for resource, watch in self.watches.items()),
         ]
+        loops = [
+            Probe("census", since(lambda: self._last_census)),
+            Probe("claim", since(self._while_leading(lambda: self.dispatcher.last_success))),
+            Probe("sweep", since(self._while_leading(lambda: self.sweep.last_success))),
+        ]
+        for probe in (*probes, *loops):
+            self.metrics.watch_age(probe.name.replace(" ", "_"), probe.age)
+        self.metrics.leader.set_function(lambda: float(self.lease.held))
+        self.metrics.launching.set_function(lambda: float(self.reconciler.can_launch))
+        self.metrics.listening.set_function(lambda: float(self.listener.proven is True))
+        return probes
+
+    def _while_leading(self, moment: Callable[[], float | None]) -> Callable[[], float | None]:
+        return lambda: moment() if self.lease.held else None
+
+    def _health(self) -> HealthServer:
         settings = self.settings
         return HealthServer(
-            probes, max_age_seconds=settings.health_max_age_seconds, host=settings.health_host, port=settings.health_port
+            self._probes,
+            self.metrics.page,
+            max_age_seconds=settings.health_max_age_seconds,
+            host=settings.health_host,
+            port=settings.health_port,
         )
 
 
@@ -245,7 +300,7 @@ def main() -> None:
     """The program."""
     try:
         settings = load_settings()
-        configure_logs(settings.log_level)
+        configure_logs(settings.log_level, quiet=["kopf"])  # kopf says every event at INFO
         classes = load_classes(settings.classes_file)
         classes.require(settings.cap_types, "REGEN_CAP_TYPES")
         _run(run_until_signal(settings, classes))

@@ -21,7 +21,16 @@ from regen_operator.custom import Owner, again, build_custom, build_event
 from regen_operator.kube import CUSTOM, EVENTS
 from regen_operator.kube_errors import AlreadyExists, Conflict, KubeError, NotFound, Unprocessable
 from regen_operator.mirror_cache import read_entry
-from regen_operator.status import Delays, Waiting, build_status, due_in, may_tell_event, merge_patch, waiting_reason
+from regen_operator.status import (
+    Delays,
+    Waiting,
+    build_status,
+    due_in,
+    may_tell_event,
+    merge_patch,
+    pending_age,
+    waiting_reason,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -29,9 +38,11 @@ if TYPE_CHECKING:
     from regen_operator.database import Database
     from regen_operator.ingest import Ingester
     from regen_operator.kube import KubeClient
+    from regen_operator.metrics import Metrics
     from regen_operator.mirror_cache import Entry, MirrorCache
     from regen_operator.rows import JobFacts, QueueFacts
     from regen_operator.settings import Settings
+    from regen_operator.transitions import Transitions
 
 log = structlog.get_logger("regen.mirror")
 
@@ -62,6 +73,8 @@ class Mirror:
         settings: Settings,
         waiting: Mapping[str, Waiting],
         crowded: Callable[[], frozenset[str]],
+        metrics: Metrics,
+        transitions: Transitions,
     ) -> None:
         self._database = database
         self._kube = kube
@@ -70,6 +83,8 @@ class Mirror:
         self._settings = settings
         self._waiting = waiting
         self._crowded = crowded
+        self._metrics = metrics
+        self._transitions = transitions
         self._delays = Delays(
             running=settings.running_status_delay_seconds,
             starting=settings.starting_status_delay_seconds,
@@ -85,6 +100,7 @@ class Mirror:
 
     async def run(self) -> None:
         """Passes until cancelled."""
+        self._transitions.begin()
         while True:
             self._hint.clear()
             pause = IDLE_SECONDS
@@ -135,6 +151,7 @@ class Mirror:
             mirrored=mirrors.keys(),
             shown=by_hand.keys(),
         )
+        self._transitions.saw(facts.values())
         await self._create({job_id: one for job_id, one in facts.items() if job_id not in mirrors and job_id not in by_hand})
         shown = self._cache.mirrors() | by_hand
         pause = await self._write_statuses({job_id: (shown[job_id], one) for job_id, one in facts.items() if job_id in shown})
@@ -165,12 +182,12 @@ class Mirror:
             return
         instructions = await self._database.instructions(wanted)
         await self._each(
-            self._guarded(job_id, partial(self._create_one, missing[job_id], instructions[job_id]))
+            self._guarded(job_id, partial(self._create_one, missing[job_id], instructions[job_id], now))
             for job_id in wanted
             if job_id in instructions
         )
 
-    async def _create_one(self, facts: JobFacts, instruction: Any) -> None:
+    async def _create_one(self, facts: JobFacts, instruction: Any, read_at: float) -> None:
         job_id, namespace = facts.row.id, self._settings.namespace
         body = build_custom(facts.row, instruction, namespace)
         if body is None:
@@ -183,6 +200,9 @@ class Mirror:
         except Unprocessable as error:
             self._set_aside(job_id, error.message)
             return
+        else:
+            if not facts.row.status.is_terminal:
+                self._metrics.phase("mirrored", facts.row.type, pending_age(facts) + time.monotonic() - read_at)
         metadata = answer.body["metadata"]
         labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
         if labels.get(LABEL_MANAGED_BY) != MANAGED_BY or annotations.get(ANNOTATION_JOB_ID) != job_id:
@@ -229,10 +249,6 @@ class Mirror:
         kept = self._cache.observe(answer.body).status
         if row.status.is_terminal or kept != wanted:
             self._memory.accepted[entry.uid] = (wanted, kept)
-        if row.status.is_terminal and entry.status.get("phase") != str(row.status):
-            log.info(
-                "job ended", job_id=row.id, status=str(row.status), reason=wanted.get("reason"), run_time=wanted.get("runTime")
-            )
         first_told = row.status is JobStatus.FAILED and entry.status.get("phase") != "FAILED"
         if first_told and may_tell_event(facts, entry.status):
             await self._tell_failure(entry, wanted, facts)

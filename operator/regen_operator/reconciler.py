@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from regen_operator.gather import Gatherer
     from regen_operator.kube import KubeClient
     from regen_operator.launcher import Launcher
+    from regen_operator.metrics import Metrics
     from regen_operator.rows import JobFacts, JobRow
     from regen_operator.settings import Settings
 
@@ -53,6 +54,7 @@ class Tools:
     launcher: Launcher
     classes: Classes
     settings: Settings
+    metrics: Metrics
 
 
 class Reconciler:
@@ -188,6 +190,8 @@ class Reconciler:
                     self._queue.add(job_id, 0.5)
                     return
                 log.info("launching again", job_id=job_id)
+                metrics = self._tools.metrics
+                metrics.relaunches.labels(metrics.label(snapshot.row.type)).inc()
                 await self.launch([snapshot.row])
             case Action.DELETE_JOB:
                 await self._delete_job(snapshot, verdict.reason)
@@ -243,16 +247,9 @@ class Reconciler:
         if not fails:
             return set()
         outcomes = await self._tools.database.fail(fails)
-        errors = {fail.job_id: fail.error for fail in fails}
         for outcome in outcomes:
-            error = errors[outcome.job_id]
-            log.info(
-                "job failed" if outcome.is_failed else "job moved on",
-                job_id=outcome.job_id,
-                outcome=outcome.outcome,
-                classification=str(error.classification),
-                message=error.message,
-            )
+            if not outcome.is_failed:
+                log.info("job moved on", job_id=outcome.job_id, outcome=outcome.outcome)
         self._changed()
         return {outcome.job_id for outcome in outcomes if outcome.is_failed}
 
@@ -301,14 +298,19 @@ class Reconciler:
         await self._fail_rows([one for one in refusals if one is not None])
 
     async def _launch_one(self, row: JobRow) -> Fail | None:
+        began, metrics = time.monotonic(), self._tools.metrics
         try:
             error = await self._tools.launcher.launch(row)
         except KubeError as trouble:
+            metrics.launch(row.type, "put_off")
             self._paused_until = time.monotonic() + FAILED_LAUNCH_PAUSE_SECONDS
             self._again(row.id, trouble)
             return None
         if error is not None:
+            metrics.launch(row.type, "refused")
             return Fail(row.id, error, FailCondition.NO_FENCE)
+        metrics.launch(row.type, "launched")
+        metrics.phase("launched", row.type, time.monotonic() - began)
         self._attempts.pop(row.id, None)
         self._launched[row.id] = time.monotonic()
         self.wake(row.id, START_REVISIT_SECONDS)

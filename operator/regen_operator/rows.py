@@ -59,6 +59,33 @@ class QueueFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueGroup:
+    """PENDING jobs of one type that wait for one reason: how many, and how long the oldest has waited."""
+
+    type: str | None
+    reason: str
+    jobs: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended, and when it passed what. ``reason`` is the one that its error's detail names, if any."""
+
+    id: str
+    type: str | None
+    status: JobStatus
+    classification: str | None
+    reason: str | None
+    message: str | None
+    pod_name: str | None
+    created_at: datetime
+    locked_at: datetime | None
+    started_at: datetime | None
+    completed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class FailOutcome:
     """What ``regen_fail_v1`` answered for one job: ``failed``, ``already`` or ``refused``."""
 

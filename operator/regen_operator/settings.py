@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     health_host: str = "0.0.0.0"  # noqa: S104 - the kubelet probes the pod's address
     health_port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     health_max_age_seconds: Seconds = 60.0
+    metrics_seconds: Annotated[float, Field(ge=0.1, le=300)] = 15.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="after")

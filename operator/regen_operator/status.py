@@ -64,7 +64,7 @@ def due_in(facts: JobFacts, previous: Mapping[str, Any], delays: Delays, heard: 
     if row.status is JobStatus.PENDING:
         if _told_wait(previous):
             return None
-        return max(0.0, delays.waiting - _seconds(row.created_at, facts.now))
+        return max(0.0, delays.waiting - pending_age(facts))
     claimed_for = _seconds(row.locked_at, facts.now)
     if facts.run is not None:
         return None if _reason_of(previous, "Launched")[0] == "True" else max(0.0, delays.running - claimed_for)
@@ -72,6 +72,11 @@ def due_in(facts: JobFacts, previous: Mapping[str, Any], delays: Delays, heard: 
         return None
     troubled = heard is not None and heard.reason not in UNTROUBLED
     return max(0.0, delays.starting * (1 if troubled else PATIENCE_FACTOR) - claimed_for)
+
+
+def pending_age(facts: JobFacts) -> float:
+    """How long the row has waited, in seconds."""
+    return _seconds(facts.row.created_at, facts.now)
 
 
 def may_tell_event(facts: JobFacts, previous: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from regen_operator.classes import Classes
     from regen_operator.database import Database
     from regen_operator.kube import KubeClient
+    from regen_operator.metrics import Metrics
     from regen_operator.reconciler import Reconciler
     from regen_operator.settings import Settings
 
@@ -30,14 +32,24 @@ class Sweep:
     """Wakes the reconciler; it decides nothing itself."""
 
     def __init__(
-        self, database: Database, kube: KubeClient, reconciler: Reconciler, classes: Classes, settings: Settings
+        self,
+        database: Database,
+        kube: KubeClient,
+        reconciler: Reconciler,
+        classes: Classes,
+        settings: Settings,
+        *,
+        metrics: Metrics,
     ) -> None:
         self._database = database
+        self._metrics = metrics
         self._kube = kube
         self._reconciler = reconciler
         self._settings = settings
         pending = settings.pending_deadline_seconds
         shortest = min(classes.active_deadline(one, pending) for one in classes.by_type.values())
+        self.last_success: float | None = None
+        """``time.monotonic()`` of the last sweep that read what it wanted."""
         self._late_seconds = pending + shortest + settings.grace_seconds
 
     async def run(self) -> None:
@@ -50,6 +62,7 @@ class Sweep:
                     await self.resync()
                     next_resync = loop.time() + self._settings.resync_seconds
                 await self.sweep()
+                self.last_success = time.monotonic()
             except (DatabaseUnavailable, KubeError) as error:
                 log.warning("sweep put off", error=error.message)
             await asyncio.sleep(self._settings.sweep_seconds)
@@ -98,5 +111,6 @@ class Sweep:
         except RegenError as error:
             log.warning("audit trail not repaired", error=error.message)
             return
+        self._metrics.audit_repairs.inc(len(repaired))
         for job_id, event in repaired:
             log.warning("audit event added late", job_id=job_id, event_name=event)

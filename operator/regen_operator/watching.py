@@ -37,9 +37,9 @@ class HandedOver:
         """A Job of ours changed."""
         self._call(lambda: self._hints.job_event(job_id, body, deleted=deleted))
 
-    def pod_event(self, job_id: str) -> None:
-        """A pod of ours changed."""
-        self._call(lambda: self._hints.pod_event(job_id))
+    def pod_event(self, job_id: str, body: dict[str, Any], *, listed: bool, deleted: bool) -> None:
+        """A pod of ours changed, or was found by a list."""
+        self._call(lambda: self._hints.pod_event(job_id, body, listed=listed, deleted=deleted))
 
     def custom_event(self, body: dict[str, Any], *, deleted: bool) -> None:
         """A custom resource changed."""

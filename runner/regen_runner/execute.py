@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from regen_core.envelope import ENVELOPE_NAME
 from regen_core.errors import Classification, JobError, RegenError, SettingsInvalid
-from regen_core.names import EXIT_FENCED
+from regen_core.names import EXIT_FENCED, LOG_NAME
 from regen_runner.execute_settings import folder, parse_settings
 from regen_runner.execute_verdict import Verdict, envelope, judge
 
@@ -47,6 +47,8 @@ def main() -> int:
     if outcome is not None and outcome.interrupted_by:
         name = signal.Signals(outcome.interrupted_by).name
         return _leave(128 + outcome.interrupted_by, f"execute: stopped by {name}; the executor was killed")
+    if outcome is not None:
+        _keep_log(result, outcome)
     usage = outcome.usage if outcome is not None else {}
     job_type = os.environ.get("REGEN_JOB_TYPE", "")
     try:
@@ -93,6 +95,14 @@ def _supervised(settings: ExecuteSettings) -> Outcome:
     from regen_runner.supervisor import supervise  # noqa: PLC0415
 
     return supervise(lambda report: run_child(settings, report), settings.time_limit_seconds)
+
+
+def _keep_log(result: Path, outcome: Outcome) -> None:
+    """Leaves what the executor wrote to publish. A run does not fail for want of its log."""
+    content = outcome.log.content(os.environ)
+    if content:
+        with suppress(OSError):
+            _write_durably(result, LOG_NAME, content)
 
 
 def _write_durably(result: Path, name: str, data: bytes) -> None:

@@ -24,6 +24,7 @@ from regen_runner.database import RunnerDatabase
 from regen_runner.logs import flush_log, log, log_to_stdout, log_trace, write_termination_message
 from regen_runner.patience import Patience, Stop
 from regen_runner.report import EXIT_REFUSED, report_completion, report_failure
+from regen_runner.run_log import keep_log
 from regen_runner.settings import PublishSettings, termination_log
 
 if TYPE_CHECKING:
@@ -100,11 +101,13 @@ def run(settings: PublishSettings, database: RunnerDatabase, stop: Stop, environ
     try:
         outcome = _outcome(settings, evidence, stop, deadline - settings.grace_seconds, environ)
         if isinstance(outcome, Complete):
+            keep_log(settings, evidence.job_type, stop, patience, environ)
             accepted = report_completion(database, outcome, patience)
             return (0, "completed") if accepted else (EXIT_REFUSED, "the report was refused: the job has ended otherwise")
     except RegenError as error:
         log("not published", error=error.message, classification=str(error.classification))
         outcome = error.as_job_error()
+    keep_log(settings, evidence.job_type, stop, patience, environ)
     return _failed(settings, database, evidence, outcome, patience)
 
 

@@ -24,6 +24,7 @@ class StoreDenied(RegenError):
     """The store answered and will answer the same again: a wrong bucket, credential or policy."""
 
     classification: ClassVar[Classification] = Classification.INTERNAL
+    reason = "StoreDenied"
 
 
 @dataclass(frozen=True, slots=True)

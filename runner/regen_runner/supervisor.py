@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from regen_runner.cgroup import oom_kills
+from regen_runner.kept_log import KeptLog
 from regen_runner.sandbox.syscalls import PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, PR_SET_PDEATHSIG, prctl
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Outcome:
         interrupted_by: the signal that told the supervisor to stop, or 0.
         oom_kills: how many processes the cgroup lost for want of memory meanwhile; 0 where it cannot be read.
         usage: cpuSeconds, maxRssBytes and wallSeconds of the child and all its descendants.
+        log: both ends of what the child and its descendants wrote.
     """
 
     status: int | None = None
@@ -54,12 +56,14 @@ class Outcome:
     interrupted_by: int = 0
     oom_kills: int = 0
     usage: dict[str, float] = field(default_factory=dict)
+    log: KeptLog = field(default_factory=KeptLog)
 
 
 def supervise(child: Callable[[int], None], time_limit_seconds: float) -> Outcome:
     """Runs ``child(report_fd)`` in a process of its own until it ends, the limit passes or a signal says stop.
 
-    The child's standard output and error come out of this process's standard output, ``MAX_LOG_BYTES`` at the most.
+    The child's standard output and error come out of this process's standard output, ``MAX_LOG_BYTES`` at the most, and both
+    ends of them are in the outcome.
     When this returns, no descendant is left.
 
     Raises:
@@ -78,7 +82,7 @@ def supervise(child: Callable[[int], None], time_limit_seconds: float) -> Outcom
             _become_child(child, report_end, log_end)
         os.close(report_end)
         os.close(log_end)
-        run = _Run(pid, wakeup, report, _Log(log), started + time_limit_seconds)
+        run = _Run(pid, wakeup, report, log, started + time_limit_seconds)
         try:
             run.watch()
         finally:
@@ -118,13 +122,13 @@ def _become_child(child: Callable[[int], None], report: int, log: int) -> None:
 class _Run:
     """One child under watch."""
 
-    def __init__(self, pid: int, wakeup: int, report: int, log: _Log, deadline: float) -> None:
+    def __init__(self, pid: int, wakeup: int, report: int, log: int, deadline: float) -> None:
         self.pid = pid
         self.wakeup = wakeup
         self.report: int | None = report
-        self.log = log
         self.deadline = deadline
         self.outcome = Outcome()
+        self.log = _Log(log, self.outcome.log)
 
     def watch(self) -> None:
         """Returns when the child is reaped, or why it must not run on is noted in the outcome."""
@@ -213,8 +217,9 @@ class _Log:
     While our own output is full the child's pipe is not read, so the child waits in its ``write`` and its time runs on.
     """
 
-    def __init__(self, source: int) -> None:
+    def __init__(self, source: int, kept: KeptLog) -> None:
         self.source: int | None = source
+        self.kept = kept
         self.target: int | None = sys.__stdout__.fileno() if sys.__stdout__ is not None else None
         self.pending = b""
         self.written = 0
@@ -262,6 +267,7 @@ class _Log:
             os.close(self.source)
             self.source = None
             return
+        self.kept.add(data)
         room = MAX_LOG_BYTES - self.written if self.target is not None else 0
         self.pending = data[:room]
         self.written += len(self.pending)

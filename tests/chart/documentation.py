@@ -137,6 +137,12 @@ def schema() -> Json:
             previousImages=LIST,
             actions={"type": "array", "minItems": 1, "uniqueItems": True, "items": {"enum": ["Deny", "Warn", "Audit"]}},
         ),
+        "monitoring": _closed(
+            scrapeFrom=OBJECTS,
+            serviceMonitor=_closed(enabled=BOOLEAN, labels=MAP, interval={"type": "string", "pattern": "^[1-9][0-9]*(s|m)$"}),
+            rules=_closed(enabled=BOOLEAN, labels=MAP, runbookUrl=STRING),
+            dashboard=_closed(enabled=BOOLEAN, labels=MAP),
+        ),
         "classes": {
             "type": "object",
             "minProperties": 1,

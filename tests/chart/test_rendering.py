@@ -17,8 +17,8 @@ from tests.chart.rendering import CHART, REQUIRED, classes_of, find, objects, te
 Json = dict[str, Any]
 KUBERNETES = "1.36"
 SNAPSHOT = Path(__file__).parent / "default.yaml"
-ANOTHER_KIND = {"CustomResourceDefinition"}
-"""Checked against its own tests: its schema is not among Kubernetes' published ones."""
+ANOTHER_KIND = {"CustomResourceDefinition", "PrometheusRule", "ServiceMonitor"}
+"""Checked by tests of their own: their schemas are not among Kubernetes' published ones."""
 FULL: Json = {
     "operator": {
         "crNamespaces": ["team-a"],
@@ -39,6 +39,12 @@ FULL: Json = {
     },
     "network": {"sources": {"cidrs": ["10.9.0.0/16"]}, "apiServer": {"cidrs": ["10.96.0.1/32"]}},
     "classes": {"fetch": {"timeLimitSeconds": 1, "egress": "open", "runtimeClassName": "gvisor", "cpuLimit": "2"}},
+    "monitoring": {
+        "scrapeFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+        "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+        "rules": {"enabled": True},
+        "dashboard": {"enabled": True},
+    },
 }
 
 

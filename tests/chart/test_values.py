@@ -45,6 +45,8 @@ OTHER: dict[str, Any] = {
     "api.networkPolicy.from": [{"podSelector": {}}],
     "api.networkPolicy.egress": [{"ports": [{"port": 5433}]}],
     "api.networkPolicy.egressPorts": [5433],
+    "monitoring.scrapeFrom": [{"podSelector": {}}],
+    "monitoring.serviceMonitor.interval": "15s",
 }
 API: dict[str, Any] = {"enabled": True, "oidc": {"issuer": "https://id.example", "audience": "regen"}}
 BY_NAME: dict[str, Any] = {
@@ -60,6 +62,12 @@ CONTEXT: dict[str, dict[str, Any]] = {
     "api.ingress.enabled": {"api": {**API, "ingress": {"host": "regen.example"}}},
     "api.ingress": {"api": {**API, "ingress": {"enabled": True, "host": "regen.example"}}},
     "api": {"api": API},
+    "monitoring.serviceMonitor.enabled": {},
+    "monitoring.serviceMonitor": {"monitoring": {"serviceMonitor": {"enabled": True}}},
+    "monitoring.rules.enabled": {},
+    "monitoring.rules": {"monitoring": {"rules": {"enabled": True}}},
+    "monitoring.dashboard.enabled": {},
+    "monitoring.dashboard": {"monitoring": {"dashboard": {"enabled": True}}},
 }
 """What else must be set for a value, or for all below it, to matter."""
 

@@ -147,3 +147,19 @@ def test_kubectl_lines_name_the_job(client: httpx.Client, superuser: psycopg.Con
     page = client.get("/admin/jobs/one").text
     assert '<span class="nowrap">regeneration.dev/job-id=one</span>' in page
     assert '<span class="nowrap">job/regen-one</span>' in page
+
+
+def test_the_log_of_a_failed_job_is_shown_as_text(
+    client: httpx.Client, superuser: psycopg.Connection[Any], outputs: Path
+) -> None:
+    seed(superuser, outputs)
+    path = f"/admin/jobs/{IDS.failed}"
+    assert f'href="{path}/log"' in client.get(path).text
+    assert "Nothing was kept" in client.get(f"{path}/log").text
+    store(outputs, IDS.failed, "executor.log", HOSTILE, "text/plain")
+    page = client.get(f"{path}/log").text
+    assert "&lt;script&gt;document.title" in page
+    assert "<script>document" not in page
+    raw = client.get(f"{path}/log/raw")
+    assert (raw.content, raw.headers["Content-Type"]) == (HOSTILE, "text/plain; charset=utf-8")
+    assert f'href="/admin/jobs/{IDS.waiting}/log"' not in client.get(f"/admin/jobs/{IDS.waiting}").text

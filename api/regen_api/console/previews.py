@@ -21,12 +21,14 @@ from regen_api.console.forms import pretty
 from regen_api.console.pages import HOME, Console, Page, SignedIn
 from regen_api.jobs import outputs
 from regen_api.jobs.routes import JobId, require_visible
-from regen_api.jobs.views import Output
+from regen_api.jobs.views import Job, Output
 from regen_api.problems import not_found
 
 router: Final = APIRouter(route_class=Page, include_in_schema=False)
 
 MAX_TEXT_BYTES: Final = 512 * 1024
+MAX_LOG_BYTES: Final = 1024 * 1024
+"""publish keeps less; an object that is larger is none of its."""
 MAX_IMAGE_BYTES: Final = 16 * 1024 * 1024
 """Of a PDF too."""
 ROWS: Final = 200
@@ -124,6 +126,31 @@ async def preview(
         text=None if text is None or table is not None else text[:CHARACTERS],
         is_cut=table.is_cut if table is not None else text is not None and len(text) > CHARACTERS,
     )
+
+
+@router.get(f"{HOME}/jobs/{{jobId}}/log")
+async def log(request: Request, session: SignedIn, job_id: Annotated[JobId, Path(alias="jobId")]) -> Response:
+    """What the executor wrote."""
+    console: Console = request.app.state.console
+    await require_visible(request, session.principal, job_id)
+    text = await _kept_log(request, await request.app.state.parts.jobs.find(job_id))
+    return console.render(request, "log.html", job_id=job_id, text=text)
+
+
+@router.get(f"{HOME}/jobs/{{jobId}}/log/raw")
+async def raw_log(request: Request, session: SignedIn, job_id: Annotated[JobId, Path(alias="jobId")]) -> Response:
+    """The same, as the API gives it."""
+    return await outputs.read_log(request, session.principal, job_id)
+
+
+async def _kept_log(request: Request, job: Job | None) -> str | None:
+    """The log of a job that has ended; None where none was kept."""
+    parts = request.app.state.parts
+    ref = None if job is None else outputs.log_ref(parts.settings.output_url, job)
+    found = None if ref is None else await parts.downloads.find(ref)
+    if ref is None or found is None or found.size_bytes > MAX_LOG_BYTES:
+        return None
+    return b"".join([piece async for piece in parts.downloads.pieces(ref, found, None)]).decode("utf-8", errors="replace")
 
 
 async def _whole(request: Request, output: Output) -> bytes:

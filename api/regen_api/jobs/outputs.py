@@ -1,4 +1,4 @@
-"""``/api/v1/regeneration-jobs/{id}/outputs/{name}``: an output's bytes, and manifest and provenance, which lie beside it."""
+"""``/api/v1/regeneration-jobs/{id}/outputs/{name}`` and ``…/log``: an output's bytes, and what lies beside them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import base64
 import re
 from http import HTTPStatus
 from typing import Annotated, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
 from regen_api.jobs.routes import JobId, matches, require_visible
+from regen_api.jobs.views import Job
 from regen_api.problems import not_found, responses
 from regen_api.security.authentication import Caller
-from regen_core.names import MANIFEST_NAME, PROVENANCE_NAME
+from regen_core.location import is_key
+from regen_core.names import LOG_NAME, MANIFEST_NAME, PROVENANCE_NAME, artifact_key
 from regen_core.provenance import MEDIA_TYPE
 
 router: Final = APIRouter(prefix="/api/v1/regeneration-jobs", tags=["regeneration jobs"])
@@ -75,6 +78,44 @@ async def download(
         headers=headers | {"Content-Length": str(output.size_bytes)},
         media_type=output.media_type if _MEDIA_TYPE.fullmatch(output.media_type) else _ANY_BYTES,
     )
+
+
+@router.get(
+    "/{jobId}/log",
+    name="read_log",
+    summary="Read what a job's executor wrote",
+    response_class=StreamingResponse,
+    responses=responses(HTTPStatus.NOT_FOUND)
+    | {
+        200: {
+            "description": "Plain text: both ends where it is long, scrubbed. It is no output, and no digest vouches for it.",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        },
+        204: {"description": "Nothing was kept, or not yet."},
+    },
+)
+async def read_log(request: Request, caller: Caller, job_id: Annotated[JobId, Path(alias="jobId")]) -> Response:
+    """What the executor wrote to its standard output and error, of a failed job too. For whoever may read the job.
+
+    Nothing (204) where it wrote nothing, where the job has not ended, and where its whole pod was killed.
+    """
+    await require_visible(request, caller, job_id)
+    parts = request.app.state.parts
+    job = await parts.jobs.find(job_id)
+    ref = None if job is None else log_ref(parts.settings.output_url, job)
+    found = None if ref is None else await parts.downloads.find(ref)
+    if ref is None or found is None:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    headers = {**_headers(LOG_NAME), "Cache-Control": "private, no-cache", "Content-Length": str(found.size_bytes)}
+    return StreamingResponse(parts.downloads.pieces(ref, found, None), headers=headers, media_type="text/plain; charset=utf-8")
+
+
+def log_ref(output_url: str, job: Job) -> str | None:
+    """Where the log of a job that has ended lies, if it was kept; None for a job that can have none."""
+    key = artifact_key(job.type or "", job.id, LOG_NAME)
+    if not job.status.is_terminal or not is_key(key):
+        return None
+    return f"{output_url.rstrip('/')}/{quote(key)}"
 
 
 def _headers(name: str, sha256: str | None = None) -> dict[str, str]:

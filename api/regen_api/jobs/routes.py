@@ -17,7 +17,7 @@ from regen_api.principal import Principal
 from regen_api.problems import invalid, not_found, responses
 from regen_api.security.authentication import Admin, Caller
 from regen_core.instruction import MAX_SOURCES, Source
-from regen_core.names import MANIFEST_NAME, PROVENANCE_NAME, is_artifact_name
+from regen_core.names import RESERVED_NAMES, is_artifact_name
 from regen_core.states import JobStatus
 
 router: Final = APIRouter(prefix="/api/v1/regeneration-jobs", tags=["regeneration jobs"])
@@ -45,8 +45,8 @@ IdempotencyKey = Annotated[
 
 def _is_free_name(name: str) -> str:
     if not is_artifact_name(name):
-        ours = f"{MANIFEST_NAME} or {PROVENANCE_NAME}"
-        msg = f"expected one file name of letters, digits, dots, dashes and underscores that is not {ours}"
+        reserved = " or ".join(sorted(RESERVED_NAMES))
+        msg = f"expected one file name of letters, digits, dots, dashes and underscores that is not {reserved}"
         raise ValueError(msg)
     return name
 
@@ -58,7 +58,10 @@ class SourceRequest(Source):
         str,
         AfterValidator(_is_free_name),
         WithJsonSchema(
-            {"type": "string", "pattern": r"^(?!(manifest\.json|provenance\.intoto\.jsonl)$)[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"}
+            {
+                "type": "string",
+                "pattern": r"^(?!(manifest\.json|provenance\.intoto\.jsonl|executor\.log)$)[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+            }
         ),
     ]
     uri: Annotated[str, Field(max_length=2048, pattern=r"^(https|http|s3|file)://[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]+$")]

@@ -56,16 +56,26 @@ class Downloads:
             Problem: 502, the store does not have it, or one of another size.
             StoreUnavailable: the same call may be tried again.
         """
-        try:
-            found = await self._bounded(self._objects.open, ref)
-        except ObjectMissing as error:
-            log.warning("an output is missing", ref=ref, error=error.message)
-            raise _damaged("the store does not have this output") from error
+        found = await self.find(ref)
+        if found is None:
+            log.warning("an output is missing", ref=ref)
+            raise _damaged("the store does not have this output")
         if size_bytes is not None and found.size_bytes != size_bytes:
             await self._bounded(found.body.close)
             log.error("an output is damaged", ref=ref, expected=size_bytes, got=found.size_bytes)
             raise _damaged("the store has other bytes than were published")
         return found
+
+    async def find(self, ref: str) -> OpenObject | None:
+        """The object; None where the store has none, or none that we may read.
+
+        Raises:
+            StoreUnavailable: the same call may be tried again.
+        """
+        try:
+            return await self._bounded(self._objects.open, ref)
+        except ObjectMissing:
+            return None
 
     async def pieces(self, ref: str, found: OpenObject, sha256: str | None) -> AsyncIterator[bytes]:
         """The bytes, the last piece only once the digest of all is right.

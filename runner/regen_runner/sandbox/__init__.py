@@ -85,7 +85,7 @@ def apply(policy: Policy) -> dict[str, Any]:
     attempt("the seccomp filter", lambda: _seccomp(policy))
     if lacks and policy.mode == REQUIRE:
         message = f"the sandbox is required (REGEN_SANDBOX=require), but this kernel does not enforce {', '.join(lacks)}"
-        raise SandboxIncomplete(message, sandbox=report, lacks=lacks)
+        raise SandboxIncomplete(message, reason="SandboxIncomplete", sandbox=report, lacks=lacks)
     return {**report, "lacks": lacks} if lacks else report
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,13 +16,14 @@ _NOTHING = ExecutionResult((Artifact("noop.txt", "text/plain; charset=utf-8", b"
 
 
 class NoopProbe:
-    """Makes one tiny artifact, ``noop.txt``."""
+    """Makes one tiny artifact, ``noop.txt``, and says ``inputs.says``."""
 
     type: ClassVar[str] = "probe_noop"
     version: ClassVar[str] = "1"
 
-    def run(self, instruction: Instruction) -> ExecutionResult:  # noqa: ARG002 - the interface gives it
+    def run(self, instruction: Instruction) -> ExecutionResult:
         """Whatever the inputs are."""
+        sys.stdout.write(str(instruction.inputs.get("says", "")))
         return _NOTHING
 
 
@@ -43,7 +45,8 @@ class CrashProbe:
     version: ClassVar[str] = "1"
 
     def run(self, instruction: Instruction) -> ExecutionResult:
-        """Never returns."""
+        """Says ``inputs.says`` and never returns."""
+        sys.stderr.write(str(instruction.inputs.get("says", "")))
         if instruction.inputs.get("as") == "invalid":
             raise InvalidInput("inputs.as", "expected anything else")
         msg = str(instruction.inputs.get("message", "probe_crash raised, as it was asked to"))

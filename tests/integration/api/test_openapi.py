@@ -30,7 +30,8 @@ async def test_the_document_is_whole(admin: httpx.AsyncClient) -> None:
     document = (await admin.get("/openapi.json")).json()
     operations = {operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()}
     assert set(operations) == {
-        "regeneratePlan", "readPlan", "createJob", "listJobs", "readJob", "readJobEvents", "downloadOutput", "readQueue",
+        "regeneratePlan", "readPlan", "createJob", "listJobs", "readJob", "readJobEvents", "readLog", "downloadOutput",
+        "readQueue",
     }  # fmt: skip
     for name, operation in operations.items():
         assert operation["security"] == [{"accessToken": []}], name

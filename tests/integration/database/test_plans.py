@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
+from regen_operator.database import QUERIES
 from tests.integration.database.jobs import claim, complete, fail, insert, running, start
 
 if TYPE_CHECKING:
@@ -129,6 +131,27 @@ def test_the_recent_repair(crowded: Connection) -> None:
     running(crowded, "j")
     recent = "SELECT * FROM regen_audit_repair_v1(100, (now() AT TIME ZONE 'UTC') + interval '10 hours')"
     assert_indexed(plans(crowded, lambda: crowded.execute(recent)))
+
+
+CENSUS: dict[str, dict[str, Any]] = {
+    "census": {"depth": 100, "crowded": ["export"], "cap_types": Jsonb({"document": 1}), "cap_requester": 2, "cap_total": 20},
+    "occupied": {},
+    "outcomes": {"since": "2026-01-01", "after": "", "limit": 100},
+    "audited": {"after": 7, "limit": 100},
+}
+
+
+@pytest.mark.parametrize("crowded", [50_000], indirect=True)
+@pytest.mark.parametrize("name", CENSUS)
+def test_what_the_metrics_read(crowded: Connection, name: str) -> None:
+    for number in range(300):
+        insert(crowded, f"j{number}", requester=f"r{number % 7}", priority=number % 3)
+    claim(crowded, 10)
+    nodes = plans(crowded, lambda: crowded.execute(QUERIES[name], CENSUS[name]))
+    assert_indexed(nodes)
+    most = {"census": 1500, "occupied": 200, "outcomes": 200, "audited": 400}[name]
+    read = sum(node["Actual Rows"] * node["Actual Loops"] for node in nodes if node.get("Relation Name") in OURS)
+    assert read <= most, "however many rows there are"
 
 
 def test_a_page_of_the_list(crowded: Connection) -> None:

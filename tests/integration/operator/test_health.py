@@ -20,6 +20,10 @@ async def ask(port: int | None, path: str) -> tuple[int, dict[str, Any]]:
         return response.status, await response.json()
 
 
+async def no_page() -> bytes:
+    return b""
+
+
 async def test_red_without_a_database_and_green_again(world: World, running: Running) -> None:
     async def answers(status: int, path: str = "/healthz") -> bool:
         return (await ask(operator.health_port, path))[0] == status
@@ -48,7 +52,7 @@ async def test_red_without_a_database_and_green_again(world: World, running: Run
 
 async def test_red_when_a_watch_is_silent_about_what_we_made() -> None:
     watch = WatchAge()
-    server = HealthServer([Probe("watch", watch.age)], max_age_seconds=0.1, host="127.0.0.1", port=0)
+    server = HealthServer([Probe("watch", watch.age)], no_page, max_age_seconds=0.1, host="127.0.0.1", port=0)
     port = await server.start()
     try:
         assert (await ask(port, "/healthz"))[0] == 200, "a quiet cluster is no fault"
@@ -72,7 +76,7 @@ def test_a_watch_that_told_of_it_before_the_answer_came_is_not_waited_for() -> N
 
 
 async def test_not_ready_before_the_first_answer() -> None:
-    server = HealthServer([Probe("database", since(lambda: None))], max_age_seconds=60, host="127.0.0.1", port=0)
+    server = HealthServer([Probe("database", since(lambda: None))], no_page, max_age_seconds=60, host="127.0.0.1", port=0)
     port = await server.start()
     try:
         assert (await ask(port, "/readyz"))[0] == 500

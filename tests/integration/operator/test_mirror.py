@@ -9,8 +9,10 @@ import pytest
 from regen_core.names import job_name
 from regen_core.states import Caps, Claim
 from regen_operator.ingest import Ingester
+from regen_operator.metrics import Metrics
 from regen_operator.mirror import Mirror
 from regen_operator.mirror_cache import MirrorCache
+from regen_operator.transitions import Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +31,17 @@ def make_mirror(db: Database, kube: KubeClient, settings: Settings) -> Callable[
         changed = settings.model_copy(update=more)
         cache = MirrorCache("regen")
         ingester = Ingester(db, kube, cache, cluster="default", namespaces=changed.ingest_namespaces)
-        return Mirror(db, kube, cache=cache, ingester=ingester, settings=changed, waiting={}, crowded=frozenset)
+        return Mirror(
+            db,
+            kube,
+            cache=cache,
+            ingester=ingester,
+            settings=changed,
+            waiting={},
+            crowded=frozenset,
+            metrics=Metrics([]),
+            transitions=Transitions(0),
+        )
 
     return make
 

@@ -55,7 +55,7 @@ def test_an_artifact_name_stays_in_its_folder(text: str) -> None:
 def test_reserved_and_hidden_names_are_no_artifacts() -> None:
     assert [
         name
-        for name in ("manifest.json", "provenance.intoto.jsonl", ".hidden", "", "a/b", "a\n", "..")
+        for name in ("manifest.json", "provenance.intoto.jsonl", "executor.log", ".hidden", "", "a/b", "a\n", "..")
         if is_artifact_name(name)
     ] == []
     assert [name for name in ("a", "a.pdf", "A-1_b.c") if not is_artifact_name(name)] == []

@@ -137,3 +137,15 @@ def forge_report(instruction: Instruction) -> NoReturn:
         except OSError:
             continue
     os._exit(4)
+
+
+def talk(instruction: Instruction) -> ExecutionResult:
+    """Says ``inputs.out`` and ``inputs.err``, and fails where ``inputs.fails`` says so."""
+    sys.stdout.write(str(instruction.inputs["out"]))
+    sys.stdout.flush()
+    sys.stderr.write(str(instruction.inputs["err"]))
+    sys.stderr.flush()
+    if instruction.inputs.get("fails"):
+        msg = "it was told to"
+        raise RuntimeError(msg)
+    return ExecutionResult((Artifact("said.txt", "text/plain", b"said"),))

@@ -1,20 +1,31 @@
-"""Logs on standard error: JSON, or lines for a person at a terminal. No token, no body, no query string is ever in them."""
+"""Logs of the long-running programs on standard error: JSON, or lines for a person at a terminal.
+
+Only programs that have structlog import this. No secret is ever in a line: values are given by name, never whole objects.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from regen_core.detached_log import DetachedHandler
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _STANDARD_ERROR: Final = 2
 
 
-def configure_logs(level: str) -> None:
-    """Sends structlog and the standard library's loggers (uvicorn's, SQLAlchemy's) through one formatter."""
+def configure_logs(level: str, *, quiet: Iterable[str]) -> None:
+    """Sends structlog and the standard library's loggers through one formatter.
+
+    Args:
+        level: debug, info, warning or error.
+        quiet: loggers of libraries that are heard from WARNING on, or from INFO on where ``level`` is debug.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -42,5 +53,5 @@ def configure_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for name, least in {"uvicorn.error": logging.WARNING, "httpx": logging.WARNING, "botocore": logging.WARNING}.items():
-        logging.getLogger(name).setLevel(least if level != "debug" else logging.INFO)
+    for name in quiet:
+        logging.getLogger(name).setLevel(logging.WARNING if level != "debug" else logging.INFO)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from regen_operator.logs import configure_logs
+from regen_core.logs import configure_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def test_an_error_is_logged_without_local_variables(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("sys.stderr.isatty", lambda: terminal)
-        configure_logs("info")
+        configure_logs("info", quiet=["kopf"])
     try:
         _connect(PASSWORD)
     except ValueError:

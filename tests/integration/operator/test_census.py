@@ -1,0 +1,159 @@
+"""Does the census say of rows what is so: why they wait, what ended (once each), and which audit events are broken?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from regen_core.states import Caps, Claim
+from regen_operator import census as census_module
+from regen_operator.census import Census
+from regen_operator.metrics import Metrics
+from regen_operator.status import waiting_reason
+from regen_operator.transitions import Transitions
+
+if TYPE_CHECKING:
+    from regen_operator.database import Database
+    from regen_operator.settings import Settings
+    from tests.integration.operator.world import World
+
+TYPES = frozenset({"document", "export"})
+NOTHING: frozenset[str] = frozenset()
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(TYPES)
+
+
+@pytest.fixture
+def census(db: Database, metrics: Metrics, settings: Settings) -> Census:
+    return Census(db, metrics, settings, transitions=Transitions(0), crowded=lambda: NOTHING, leads=lambda: True)
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+async def run_jobs(db: Database, world: World, count: int, **columns: Any) -> list[str]:
+    """``count`` jobs that are RUNNING."""
+    made = [await world.insert(**columns) for _ in range(count)]
+    claimed = await db.claim(Claim(count, Caps(total=1000), TYPES))
+    assert {row.id for row in claimed} == set(made)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("caps", "crowded"),
+    [
+        (Caps(20, {"document": 5}, 1), {"document"}),
+        (Caps(20, {"document": 2}, 1), {"export"}),
+        (Caps(20, {"document": 3}, 2), set()),
+        (Caps(2, {"document": 3}, 3), set()),
+        (Caps(3, {}, None), set()),
+        (Caps(0, {"document": 0}, 0), set()),
+    ],
+)
+async def test_reasons_are_those_of_the_custom_resource(db: Database, world: World, caps: Caps, crowded: set[str]) -> None:
+    await run_jobs(db, world, 2, requestedBy="ann")
+    waiting = [await world.insert(kind, requestedBy=who) for kind in ("document", "export") for who in ("ann", "bob", None)]
+    told = {(one.type, one.reason): one.jobs for one in await db.census(caps, crowded, depth=100)}
+    expected: dict[tuple[str | None, str], int] = {}
+    facts, queue = await db.facts(waiting), await db.waiting(waiting)
+    for job_id in waiting:
+        row = facts[job_id].row
+        key = row.type, waiting_reason(row, queue[job_id], caps, frozenset(crowded)).reason
+        expected[key] = expected.get(key, 0) + 1
+    assert told == expected
+
+
+async def test_the_oldest_is_found_behind_more_rows_than_are_counted(db: Database, world: World) -> None:
+    old = await world.insert("document", priority=-5, requestedBy="zoe")
+    await world.query('ALTER TABLE "RegenerationJob" DISABLE TRIGGER ALL')
+    await world.query(
+        """UPDATE "RegenerationJob" SET "createdAt" = (now() AT TIME ZONE 'UTC') - interval '2 hours' WHERE id = %s""", old
+    )
+    await world.query('ALTER TABLE "RegenerationJob" ENABLE TRIGGER ALL')
+    for _ in range(12):
+        await world.insert("document", requestedBy="ann")
+    await world.insert("strange")
+    groups = {one.type: one for one in await db.census(Caps(20), NOTHING, depth=5)}
+    assert groups["document"].jobs == 5
+    assert groups["document"].oldest_seconds >= 7199
+    assert groups["strange"].jobs == 1
+
+
+async def test_what_ends_is_counted_once_across_pages_and_looks(
+    db: Database, world: World, census: Census, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(census_module, "PAGE", 2)
+    before = await run_jobs(db, world, 1)
+    await world.start(before[0], "uid", "pod")
+    await world.complete(before[0])
+    await census.take()
+    for round_ in range(1, 4):
+        for job_id in await run_jobs(db, world, 3):
+            await world.start(job_id, "uid", "pod")
+            await world.complete(job_id)
+        await census.take()
+        await census.take()
+        done = value(metrics, "regen_jobs_finished_total", type="document", status="COMPLETED", classification="")
+        assert done == 3 * round_, "what ended before this replica started is another's"
+    whole = value(metrics, "regen_job_phase_seconds_count", phase="whole", type="document")
+    assert whole == 9
+    await world.insert("poem")
+    await db.claim(Claim(5, Caps(), TYPES))
+    await census.take()
+    assert value(metrics, "regen_jobs_finished_total", type="other", status="FAILED", classification="validation") == 1
+
+
+async def test_a_report_that_commits_late_is_counted(
+    db: Database, world: World, census: Census, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row's stamp is its transaction's start: one that commits after a later one has been read is still found."""
+    await census.take()
+    late, early = await run_jobs(db, world, 2)
+    for job_id in (late, early):
+        await world.start(job_id, "uid", "pod")
+    with world.database.connect() as slow:
+        slow.execute("BEGIN")
+        slow.execute("SELECT now()")
+        await world.complete(early)
+        await census.take()
+        ref = f"s3://regen/outputs/document/{late}/manifest.json"
+        slow.execute(
+            "SELECT regen_complete_v1(%s, 'nonce', %s, %s)",
+            (late, ref, f'[{{"name": "a", "ref": "{ref}", "sha256": "{"0" * 64}", "sizeBytes": 1, "mediaType": "a/b"}}]'),
+        )
+        slow.execute("COMMIT")
+    await census.take()
+    done = value(metrics, "regen_jobs_finished_total", type="document", status="COMPLETED", classification="")
+    assert done == 2
+
+
+async def test_a_changed_audit_event_is_found_and_forgotten_once_it_is_right(
+    db: Database, world: World, census: Census, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(census_module, "AUDIT_PAGE", 3)
+    for job_id in await run_jobs(db, world, 3):
+        await world.start(job_id, "uid", "pod")
+
+    async def whole_walk() -> float | None:
+        for _ in range(6):
+            await census.take()
+        return value(metrics, "regen_audit_broken_events")
+
+    assert await whole_walk() == 0
+    assert (value(metrics, "regen_audit_events_checked_total") or 0) >= 6
+    await world.query('ALTER TABLE "AuditEvent" DISABLE TRIGGER ALL')
+    await world.query("""UPDATE "AuditEvent" SET actor = 'mallory' WHERE id = (SELECT max(id) FROM "AuditEvent")""")
+    assert await whole_walk() == 1
+    await world.query("""UPDATE "AuditEvent" SET actor = (SELECT max(actor) FROM "AuditEvent" WHERE event = 'REGEN_JOB_STARTED')
+                         WHERE actor = 'mallory'""")
+    await whole_walk()
+    assert await whole_walk() == 0
+    await world.query("""DELETE FROM "AuditEvent" WHERE event = 'REGEN_JOB_LOCKED' AND "jobId" = %s""", "nobody")
+    [first] = await world.query('SELECT min(id) AS id FROM "AuditEvent"')
+    await world.query('DELETE FROM "AuditEvent" WHERE id = %s', first["id"])
+    assert await whole_walk() == 1, "the event after a removed one names a hash that nobody has"
