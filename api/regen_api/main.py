@@ -41,6 +41,7 @@ def server(settings: Settings) -> Server:
             date_header=True,
             proxy_headers=False,
             timeout_graceful_shutdown=settings.shutdown_seconds,
+            http="h11",  # the one parser that bounds what a request may hold before its body
             h11_max_incomplete_event_size=64 * 1024,
         )
     )

@@ -25,8 +25,8 @@ class Answer(BaseModel):
 
 def as_utc_text(at: datetime) -> str:
     """``2026-01-02T03:04:05.678Z``; a time without a zone is UTC, as every time of the database."""
-    whole = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    return whole.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    naive = at if at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None)
+    return naive.isoformat(timespec="milliseconds") + "Z"
 
 
 Stamp = Annotated[

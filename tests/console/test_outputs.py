@@ -49,7 +49,7 @@ def test_every_kind_is_shown_as_itself(client: httpx.Client, superuser: psycopg.
     assert "\n  &#34;topic&#34;: &#34;Interview prep&#34;" in client.get(f"{base}/plan.json/preview").text
     assert "The **third** edition" in client.get(f"{base}/notes.md/preview").text
     assert f'<img src="{base}/cover.png"' in client.get(f"{base}/cover.png/preview").text
-    assert f'data="{base}/print.pdf/shown"' in client.get(f"{base}/print.pdf/preview").text
+    assert f'data="/admin/jobs/{IDS.completed}/shown/print.pdf"' in client.get(f"{base}/print.pdf/preview").text
     assert client.get(f"{base}/print.pdf").content.startswith(b"%PDF")
 
 
@@ -99,14 +99,15 @@ def test_only_a_pdf_is_shown_in_a_frame_and_only_in_ours(
 ) -> None:
     seed(superuser, outputs)
     base = f"/admin/jobs/{IDS.completed}/outputs"
-    answer = client.get(f"{base}/print.pdf/shown")
+    shown = f"/admin/jobs/{IDS.completed}/shown"
+    answer = client.get(f"{shown}/print.pdf")
     assert answer.content == pdf()
     assert answer.headers["Content-Type"] == "application/pdf"
     assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'; frame-ancestors 'self'"
     assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     for name in ("notes.md", "cover.png", "plan.json", "manifest.json", "none.pdf"):
-        assert client.get(f"{base}/{name}/shown").status_code == 404
+        assert client.get(f"{shown}/{name}").status_code == 404
     for page in (f"{base}/cover.png/preview", f"/admin/jobs/{IDS.completed}", "/admin"):
         assert "frame-src" not in client.get(page).headers["Content-Security-Policy"]
     assert "object-src 'self'; frame-src 'self'; " in client.get(f"{base}/print.pdf/preview").headers["Content-Security-Policy"]
@@ -117,7 +118,7 @@ def test_a_pdf_that_is_none_does_nothing(
 ) -> None:
     path = publish(superuser, outputs, "a.pdf", HOSTILE, "application/pdf; charset=utf-8")
     page = open_window(start())
-    with page.expect_response(f"**{path}/shown") as answer:
+    with page.expect_response("**/admin/jobs/one/shown/a.pdf") as answer:
         page.goto(f"{path}/preview")
     assert answer.value.headers["content-type"] == "application/pdf"
     page.get_by_role("heading", name="a.pdf").wait_for()

@@ -83,7 +83,7 @@ async def download(
     return await outputs.download(request, session.principal, job_id, name, if_none_match)
 
 
-@router.get(f"{HOME}/jobs/{{jobId}}/outputs/{{name}}/shown")
+@router.get(f"{HOME}/jobs/{{jobId}}/shown/{{name}}")
 async def shown(
     request: Request, session: SignedIn, job_id: Annotated[JobId, Path(alias="jobId")], name: OutputName
 ) -> Response:
