@@ -57,8 +57,8 @@ def verify(
             jobs += len(snapshot.jobs)
             events += sum(len(job.events) for job in snapshot.jobs)
             count(len(snapshot.jobs))
-    if job_id is not None and not jobs and not violations:
-        raise no_such_job(job_id)
+        if job_id is not None and not jobs and not violations:
+            raise no_such_job(database, job_id)
     if output is Format.TABLE:
         typer.echo(f"jobs: {jobs}, events: {events}, repaired: {len(repaired)}, violations: {len(violations) or 'none'}")
     else:

@@ -34,7 +34,7 @@ def until_ended(database: Database, ids: Sequence[str], seconds: float | None) -
     while True:
         found = jobs.lines(database, ids)
         if absent := set(ids) - {line.id for line in found}:
-            raise jobs.no_such_job(min(absent))
+            raise jobs.no_such_job(database, min(absent))
         yield found
         going = [line for line in found if not line.status.is_terminal]
         if not going:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from regen_cli.exits import NotFound
+from regen_cli.printing import moment
 from regen_core.database.gather import snapshots
 from regen_core.errors import ValidationFailed
 from regen_core.states import JobStatus
@@ -104,11 +105,14 @@ def find(database: Database, job_id: str) -> JobRecord:
     """
     for snapshot in snapshots(database.read, ids=[job_id], instructions=True):
         return snapshot.jobs[0]
-    raise no_such_job(job_id)
+    raise no_such_job(database, job_id)
 
 
-def no_such_job(job_id: str) -> NotFound:
-    """The error for an id that has no row."""
+def no_such_job(database: Database, job_id: str) -> NotFound:
+    """The error for an id that has no row, and where its rows went if it had any."""
+    for at, who, sha256 in database.named("purged", {"job_id": job_id}):
+        message = f"job {job_id}: expected its rows, got none: {who} purged them at {moment(at)}; its line in the export has "
+        return NotFound(f"{message}SHA-256 {sha256}")
     return NotFound(f"job {job_id}: expected a row with that id, got none; `regen list` shows the newest")
 
 

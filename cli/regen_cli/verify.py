@@ -103,7 +103,7 @@ def _gathered(job_id: str) -> Snapshot:
     with Database.from_environment() as database, progress("reading the objects"):
         found = list(snapshots(database.read, ids=[job_id], instructions=True))
         if not found:
-            raise no_such_job(job_id)
+            raise no_such_job(database, job_id)
         [snapshot] = found
         [job] = snapshot.jobs
         if job.status is not JobStatus.COMPLETED or job.ended_before_regen:
