@@ -12,7 +12,7 @@ import typer
 from regen_cli.database import Database
 from regen_cli.exits import VIOLATION
 from regen_cli.findings import print_violations, progress
-from regen_cli.jobs import no_such_job
+from regen_cli.jobs_database import absent
 from regen_cli.printing import Format, FormatOption, emit, moment, printable
 from regen_cli.shapes import event_shape, violation_shape
 from regen_core.database.audit import AuditRecord
@@ -57,8 +57,8 @@ def verify(
             jobs += len(snapshot.jobs)
             events += sum(len(job.events) for job in snapshot.jobs)
             count(len(snapshot.jobs))
-    if job_id is not None and not jobs and not violations:
-        raise no_such_job(job_id)
+        if job_id is not None and not jobs and not violations:
+            raise absent(database, job_id)
     if output is Format.TABLE:
         typer.echo(f"jobs: {jobs}, events: {events}, repaired: {len(repaired)}, violations: {len(violations) or 'none'}")
     else:

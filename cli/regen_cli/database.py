@@ -30,7 +30,7 @@ QUERIES: Final[Mapping[str, LiteralString]] = {
     name: script(f"cli/{name}.sql").text
     for name in (
         *("insert", "by_key", "page", "states", "current", "orphans", "export", "export_job"),
-        *("purge_before", "purge_count", "purge_page", "purge"),
+        *("purge_before", "purge_count", "purge_page", "purge", "purged"),
     )
 } | {"waiting": script("operator/waiting.sql").text}
 

@@ -31,6 +31,7 @@ def until_ended(jobs: Jobs, ids: Sequence[str], seconds: float | None) -> Iterat
     while True:
         found = jobs.lines(ids)
         if absent := set(ids) - {line.id for line in found}:
+            jobs.find(min(absent))  # says best why it is not there
             raise no_such_job(min(absent))
         yield found
         going = [line for line in found if not line.status.is_terminal]

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from regen_cli.exits import NotFound
 from regen_cli.jobs import EVIDENCE, MAX_LOG_BYTES, JobLine, Page, Waiting, no_such_job, reused_key
 from regen_cli.objects import BLOCK, ObjectMissing, Objects, located, output_location, sibling
+from regen_cli.printing import moment
 from regen_cli.stored import with_objects
 from regen_core.database.gather import snapshots
 from regen_core.errors import SettingsInvalid, ValidationFailed
@@ -167,7 +168,15 @@ class DatabaseJobs:
     def _snapshot(self, job_id: str) -> Snapshot:
         for snapshot in snapshots(self._database.read, ids=[job_id], instructions=True):
             return snapshot
-        raise no_such_job(job_id)
+        raise absent(self._database, job_id)
+
+
+def absent(database: Database, job_id: str) -> NotFound:
+    """The error for an id that has no row, and where its rows went if it had any."""
+    for at, who, sha256 in database.named("purged", {"job_id": job_id}):
+        message = f"job {job_id}: expected its rows, got none: {who} purged them at {moment(at)}; its line in the export has "
+        return NotFound(f"{message}SHA-256 {sha256}")
+    return no_such_job(job_id)
 
 
 def _place_of_log(job: JobRecord) -> Location:

@@ -127,7 +127,9 @@ def test_what_is_left_holds_and_the_objects_of_the_purged_are_no_orphans(
     assert retention("purge", "--older-than", "90d", "--export", str(tmp_path / "f"), "--yes").returncode == 0
     report = old.regen.json("fsck", "--deep")
     assert (report["violations"], report["orphans"], report["jobs"]) == ([], [], 3)
-    assert old.regen("show", "old-completed").returncode == 3
+    for command in (("show",), ("verify",), ("audit", "verify"), ("watch",)):
+        done = old.regen(*command, "old-completed")
+        assert (done.returncode, purged(old)["old-completed"] in done.stderr) == (3, True)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -161,6 +162,28 @@ def test_publishing_again_meets_its_own_bytes(published: Pod, database: Database
     status, lines = published.run("publish")
     assert (status, stored(published)) == (0, before)
     assert "already" in [line.get("outcome") for line in lines]
+
+
+def test_a_publish_that_died_before_its_manifest_meets_its_own_bytes(
+    pod: Pod, database: Database, outputs: Path, tmp_path: Path
+) -> None:
+    add_job(database)
+    pod.fenced(database)
+    pod.leave(a_txt=b"one")
+    pod.extra["REGEN_SIGNING_KEY_FILE"] = str(make_key_pair(tmp_path)[0])
+    pod.extra["REGEN_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/nowhere"
+    manifest = outputs / "document" / "job1" / "manifest.json"
+    with pod.begin("publish") as process:
+        while not manifest.exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    manifest.unlink()
+    before = stored(pod)
+    del pod.extra["REGEN_DATABASE_URL"]
+    assert pod.run("publish")[0] == 0
+    assert (job_of(database)[0], stored(pod)) == ("COMPLETED", before)
+    assert manifest.exists()
 
 
 def test_the_sources_are_named_without_what_opens_them(pod: Pod, database: Database, outputs: Path) -> None:

@@ -19,6 +19,7 @@ END
 $regen$;
 
 -- Refuses a job whose id or idempotency key a purged one had: what ran once does not run again because its rows are gone.
+-- AFTER the insert, which waits for a purge of the same id that is under way.
 CREATE FUNCTION public.regen_guard_purged() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -27,23 +28,18 @@ AS $regen$
 DECLARE
     v_found record;
 BEGIN
-    SELECT n.id, p."jobId", p."purgedAt" INTO v_found
-    FROM new_rows n JOIN public."PurgedJob" p ON p."jobId" = n.id
-    UNION ALL
-    SELECT n.id, p."jobId", p."purgedAt"
-    FROM new_rows n JOIN public."PurgedJob" p ON p."idempotencyKey" = n."idempotencyKey"
-    LIMIT 1;
+    SELECT p."jobId", p."purgedAt" INTO v_found
+    FROM public."PurgedJob" p WHERE p."jobId" = NEW.id OR p."idempotencyKey" = NEW."idempotencyKey" LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'RG002', TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA,
             MESSAGE = format('regeneration job %s is refused: its id or its idempotency key is that of job %s, which was purged '
-                             'at %s', v_found.id, v_found."jobId",
-                             to_char(v_found."purgedAt", 'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
+                             'at %s', NEW.id, v_found."jobId", to_char(v_found."purgedAt", 'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
     END IF;
     RETURN NULL;
 END
 $regen$;
 
 CREATE TRIGGER regen_guard_purged AFTER INSERT ON public."RegenerationJob"
-    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.regen_guard_purged();
+    FOR EACH ROW EXECUTE FUNCTION public.regen_guard_purged();
 ALTER TABLE public."RegenerationJob" ENABLE ALWAYS TRIGGER regen_guard_purged;
