@@ -8,9 +8,9 @@ import os
 import platform
 from pathlib import Path
 
-from bench import api, database_path
+from bench import api, database_path, launch
 
-BENCHMARKS = {"database-path": database_path.run, "api": api.run}
+BENCHMARKS = {"database-path": database_path.run, "api": api.run, "launch": launch.run}
 
 
 def main() -> None:
