@@ -8,9 +8,9 @@ import os
 import platform
 from pathlib import Path
 
-from bench import api, database_path, log_fanout
+from bench import api, database_path, launch, log_fanout
 
-BENCHMARKS = {"database-path": database_path.run, "api": api.run, "log-fanout": log_fanout.run}
+BENCHMARKS = {"database-path": database_path.run, "launch": launch.run, "api": api.run, "log-fanout": log_fanout.run}
 
 
 def main() -> None:

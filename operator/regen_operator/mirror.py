@@ -201,13 +201,19 @@ class Mirror:
             self._set_aside(job_id, error.message)
             return
         else:
-            if not facts.row.status.is_terminal:
-                self._metrics.phase("mirrored", facts.row.type, pending_age(facts) + time.monotonic() - read_at)
+            self._measure(facts, read_at)
         metadata = answer.body["metadata"]
         labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
         if labels.get(LABEL_MANAGED_BY) != MANAGED_BY or annotations.get(ANNOTATION_JOB_ID) != job_id:
             self._set_aside(job_id, f"a custom resource named {metadata['name']} exists that is not this job's")
         self._cache.observe(answer.body)
+
+    def _measure(self, facts: JobFacts, read_at: float) -> None:
+        """How long a row waited for its custom resource; one that has ended is shown anew, which says nothing."""
+        row = facts.row
+        if row.created_at is not None and not row.status.is_terminal:
+            age = (facts.now - row.created_at).total_seconds()
+            self._metrics.phase("mirrored", row.type, age + time.monotonic() - read_at)
 
     # -- what a status should say --------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.rendering import find, objects
+from tests.chart.rendering import find, objects, texts
 from tests.chart.test_network import matches
 
 Json = dict[str, Any]
@@ -42,3 +42,11 @@ def test_only_the_named_peers_reach_the_operator_and_only_its_health_port() -> N
 def test_without_an_api_there_is_no_monitor_of_it() -> None:
     found = objects({"monitoring": ON["monitoring"]})
     assert [one["metadata"]["name"] for one in found if one["kind"] == "ServiceMonitor"] == ["regen-operator"]
+
+
+def test_a_monitor_that_nobody_can_follow_is_told() -> None:
+    said = "monitoring.scrapeFrom is empty"
+    monitor = {"serviceMonitor": {"enabled": True}}
+    assert said in texts({"monitoring": monitor})["NOTES.txt"]
+    assert said not in texts({"monitoring": {**monitor, "scrapeFrom": [PROMETHEUS]}})["NOTES.txt"]
+    assert said not in texts()["NOTES.txt"]
