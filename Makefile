@@ -13,7 +13,7 @@ EXAMPLES ?= 1000
 UV_LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults lint format dev bench api-fuzz cluster-test images chart lock clean
+.PHONY: help demo test faults soak lint format dev bench api-fuzz cluster-test images chart lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ test: $(STAMP) ## every test that runs without a cluster
 faults: $(STAMP) ## the whole fault suite; POINT=publish.after_manifest_put kills there alone, PAIRS=1 adds pairs of points
 	env -u KUBECONFIG POINT=$(POINT) PAIRS=$(PAIRS) $(BIN)/python -m pytest $(if $(POINT),tests/faults/test_crash_points.py,tests/faults) \
 	  -n $(if $(POINT),0,$(WORKERS)) -v $(ARGS)
+
+soak: $(STAMP) ## N (200) small jobs under random faults, chosen by SEED (a new one, printed); ends with the invariants
+	env -u KUBECONFIG $(BIN)/python -m tests.faults.soak $(or $(N),200) $(if $(SEED),--seed $(SEED))
 
 lint: $(STAMP) ## format check, lint, types, import contracts
 	$(BIN)/ruff format --check .

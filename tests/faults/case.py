@@ -94,6 +94,9 @@ class Case:
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self.stack.postgres.create_database, self.database, template="regen")
+        with self.connect() as connection:
+            # The promise rests on it: a commit that a crash of the server takes back was none.
+            connection.execute(f'ALTER DATABASE "{self.database}" SET synchronous_commit = on'.encode())
         self.runner_through()
         return self
 
@@ -238,7 +241,7 @@ class Case:
 
         await self.until("every row is terminal", met)
 
-    async def quiet(self) -> None:
+    async def quiet(self, seconds: float = QUIET_SECONDS) -> None:
         """Until nothing runs, nothing is left to mirror and nothing is left to repair."""
 
         async def met() -> bool:
@@ -252,7 +255,7 @@ class Case:
                 and await asyncio.to_thread(self._audited)
             )
 
-        await self.until("all is quiet", met)
+        await self.until("all is quiet", met, seconds)
 
     def _shown(self, one: dict[str, Any], jobs: dict[str, JobRecord]) -> bool:
         """Whether a custom resource says what is so; those that the operator made are gone soon after their job's end."""
@@ -319,7 +322,7 @@ class Case:
         return [*logins, *keys, *nonces]
 
     def _logs(self) -> dict[str, str]:
-        logs = {"the operator's log": self.stack.log_file(OPERATOR).read_text(errors="replace")}
+        logs = {str(path): path.read_text(errors="replace") for path in self.stack.folder.glob("logs/*.log")}
         pods = self.stack.folder.glob("pods/*/logs/*")
         return logs | {str(path.relative_to(self.stack.folder)): path.read_text(errors="replace") for path in pods}
 

@@ -12,6 +12,7 @@ import importlib.machinery
 import os
 import signal
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ finally:
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import tzinfo
     from types import ModuleType
 
     from tests.faults.seams import Seam
@@ -132,12 +134,26 @@ def _wrapped(real: Callable[..., Any], seam: Seam, points: Points) -> Callable[.
     return call_async if real.__code__.co_flags & _COROUTINE else call
 
 
+def shift_clock(seconds: float) -> None:
+    """The operator's own clock is wrong. One module of it reads the time of day: the lease's."""
+    lease = importlib.import_module("regen_operator.lease")
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + timedelta(seconds=seconds)
+
+    lease.datetime = Shifted  # type: ignore[attr-defined]
+
+
 def main() -> None:
     """Runs the program."""
     folder, program, *arguments = sys.argv[1:]
     part = {"regen-operator": "operator"}.get(program) or (arguments[0] if arguments else "")
     sys.meta_path.insert(0, Finder([seam for seam in SEAMS if seam.program == part], Points(Path(folder))))  # type: ignore[arg-type]
     sys.argv = [program, *arguments]
+    if program == "regen-operator" and (offset := os.environ.pop("FAULTS_CLOCK_SECONDS", "")):
+        shift_clock(float(offset))
     importlib.import_module(PROGRAMS[program]).main()
 
 

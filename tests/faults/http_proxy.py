@@ -7,6 +7,7 @@ a rule matches, and as often as the rule says.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -57,7 +58,7 @@ class HttpProxy:
     Attributes:
         rules: the first that matches holds.
         watch: what is done to the lines of a watch.
-        seen: method and path of every request.
+        seen: method and path of the latest requests.
     """
 
     def __init__(self, port: int) -> None:
@@ -66,7 +67,7 @@ class HttpProxy:
         self._session: aiohttp.ClientSession | None = None
         self.rules: list[Rule] = []
         self.watch: Callable[[Lines], Lines] | None = None
-        self.seen: list[str] = []
+        self.seen: deque[str] = deque(maxlen=10_000)
         self.port = 0
 
     async def __aenter__(self) -> Self:
@@ -89,7 +90,7 @@ class HttpProxy:
     def add(self, method: str, path: str, **what: object) -> Rule:
         """Adds a rule and answers it."""
         rule = Rule(method, path, **what)  # type: ignore[arg-type]
-        self.rules.append(rule)
+        self.rules = [*(one for one in self.rules if one.met < one.times), rule]
         return rule
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:

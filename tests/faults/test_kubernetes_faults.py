@@ -239,6 +239,22 @@ async def test_a_leader_that_is_stopped_past_its_lease_and_goes_on(behind: tuple
     assert (ending.jobs, ending.violations) == (dict.fromkeys(ids, "COMPLETED"), [])
 
 
+@exhaustive
+@pytest.mark.parametrize("seconds", [3600, -3600], ids=["ahead", "behind"])
+async def test_an_operator_whose_clock_is_an_hour_off(behind: tuple[Case, HttpProxy], seconds: int) -> None:
+    """It leads, dies, and one whose clock is right takes over no later and no earlier than ever."""
+    case, _ = behind
+    first = case.insert("probe_count", {"seconds": 1}, job_id=case.new_id("clock"))
+    case.settings["FAULTS_CLOCK_SECONDS"] = str(seconds)
+    await case.start_operator()
+    await case.started(first)
+    del case.settings["FAULTS_CLOCK_SECONDS"]
+    case.stack.operators[OPERATOR].kill()
+    second = case.insert("probe_count", {}, job_id=case.new_id("clock"))
+    ending = await case.conclude()
+    assert (ending.jobs, ending.violations) == ({first: "COMPLETED", second: "COMPLETED"}, [])
+
+
 async def holds(case: Case, identity: str) -> bool:
     leases = case.cluster.list("leases.coordination.k8s.io", case.namespace)
     return any(lease["spec"].get("holderIdentity") == identity for lease in leases)
