@@ -24,7 +24,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ALWAYS = {
     "operator.after_claim",
-    "operator.before_job_create",
     "operator.after_job_create",
     "operator.after_ingest",
     "prepare.after_fence",

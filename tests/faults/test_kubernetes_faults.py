@@ -105,7 +105,7 @@ async def test_a_write_whose_answer_was_lost(behind: tuple[Case, HttpProxy], met
 @pytest.mark.parametrize(
     "refusal",
     [
-        pytest.param({**status(429, "TooManyRequests"), "headers": {"Retry-After": "1"}}, id="429"),
+        pytest.param({**status(429, "TooManyRequests"), "headers": {"Retry-After": "1"}}, id="429", marks=exhaustive),
         pytest.param(status(500, "InternalError"), id="500", marks=exhaustive),
         pytest.param(status(503, "ServiceUnavailable"), id="503", marks=exhaustive),
         pytest.param(status(401, "Unauthorized"), id="401", marks=exhaustive),

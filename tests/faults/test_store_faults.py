@@ -94,9 +94,8 @@ async def test_a_checksum_that_the_store_refutes(behind: tuple[Case, HttpProxy])
     assert case.objects.client.list_objects_v2(Bucket=case.objects.bucket, Prefix=folder(job_id))["KeyCount"] == 1
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, id=what, marks=exhaustive if what == "an artifact" else ()) for what, name in KEYS.items()]
-)
+@exhaustive
+@pytest.mark.parametrize("name", KEYS.values(), ids=KEYS)
 async def test_foreign_bytes_at_our_key(behind: tuple[Case, HttpProxy], name: str) -> None:
     """They stay as they are, and are nobody's output."""
     case, _ = behind
