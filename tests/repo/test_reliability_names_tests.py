@@ -33,5 +33,7 @@ def test_every_fault_that_is_tested_is_named() -> None:
 
 
 def test_the_table_of_crash_points_is_the_tests_own() -> None:
-    rows = re.findall(r"^\| `([a-z]+\.[a-z_]+)` \| ([^|]+) \| ([^|]+) \|$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    rows = re.findall(
+        r"^\| `([a-z]+\.[a-z_]+)` \| ([^|]+) \| ([^|]+) \|$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     assert rows == [(name, effect.before, effect.after) for name, effect in EFFECTS.items()]
