@@ -6,11 +6,13 @@ Real: the operator, the runner's three programs with their sandbox, PostgreSQL, 
 
 from __future__ import annotations
 
+import os
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 import pytest_asyncio
 
 from regen_devcluster.stack import Stack
@@ -27,6 +29,21 @@ CLASSES = {
     "probe_noop": {"timeLimitSeconds": 10},
     STUCK: {"image": "localhost/No Such Name", "timeLimitSeconds": 5},
 }
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With ``POINT`` set, only the death there is left."""
+    wanted = os.environ.get("POINT")
+    if not wanted:
+        return
+    named = {item: getattr(item, "callspec", None) for item in items}
+    points = {item: spec.params.get("point", spec.params.get("name")) for item, spec in named.items() if spec is not None}
+    chosen = [item for item in items if points.get(item) == wanted]
+    if not chosen:
+        known = sorted({str(point) for point in points.values() if "." in str(point)} - {"manifest.json", "first.txt"})
+        raise pytest.UsageError(f"POINT: expected one of {', '.join(known)}; got {wanted}")
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -36,11 +36,7 @@ ALWAYS = {
 
 
 def _cases() -> list[pytest.ParameterSet]:
-    chosen = os.environ.get("POINT") or None
-    if chosen and chosen not in POINTS:
-        raise pytest.UsageError(f"POINT: expected one of {', '.join(POINTS)}; got {chosen}")
-    marks = {name: () if name in ALWAYS or chosen else (pytest.mark.exhaustive,) for name in POINTS}
-    return [pytest.param(name, marks=marks[name], id=name) for name in POINTS if not chosen or name == chosen]
+    return [pytest.param(name, marks=() if name in ALWAYS else (pytest.mark.exhaustive,), id=name) for name in POINTS]
 
 
 @pytest.mark.exhaustive
