@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -131,8 +132,9 @@ class HttpProxy:
             response = web.StreamResponse(status=answer.status, headers=kept)
             await response.prepare(request)
             lines = _lines(answer)
-            async for line in self.watch(lines) if self.watch else lines:
-                await response.write(line)
+            with suppress(aiohttp.ClientConnectionResetError):  # the client is gone, or was killed
+                async for line in self.watch(lines) if self.watch else lines:
+                    await response.write(line)
             return response
 
     async def _cut(self, request: web.BaseRequest, size: int) -> None:
