@@ -25,6 +25,8 @@ from tests.faults.http_proxy import HttpProxy
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from pytest_mock import MockerFixture
+
     from regen_devcluster.stack import Stack
     from tests.faults.control import Control
 
@@ -276,6 +278,32 @@ async def test_a_pod_that_is_deleted(behind: tuple[Case, HttpProxy], grace: int 
     case.cluster.delete("pods", case.runs, pod["metadata"]["name"], grace=grace)
     ending = await case.conclude()
     assert (ending.jobs[job_id] in end, ending.violations) == (True, [])
+
+
+@exhaustive
+async def test_a_node_that_is_cut_off_and_comes_back(behind: tuple[Case, HttpProxy], mocker: MockerFixture) -> None:
+    """Its pod is deleted and its kubelet hears nothing: the executor runs on, and what publish reports then is refused."""
+    case, _ = behind
+    job_id = case.insert("probe_count", {"seconds": 9}, job_id=case.new_id("cut"))
+    await case.start_operator()
+    await case.started(job_id)
+    kubelet = case.stack.node.kubelet
+    deaf = mocker.patch.object(kubelet, "see_pod")
+    [pod] = case.cluster.list("pods", case.runs)
+    case.cluster.delete("pods", case.runs, pod["metadata"]["name"])
+    await case.ended()
+
+    async def refused() -> bool:
+        logs = case.stack.folder.glob("pods/*/logs/publish")
+        return any('"refused"' in log.read_text() for log in logs)
+
+    await case.until("the late report is refused", refused)
+    assert deaf.called
+    mocker.stopall()
+    for late in case.cluster.list("pods", case.runs):
+        kubelet.see_pod("MODIFIED", late)
+    ending = await case.conclude()
+    assert (ending.jobs, ending.violations) == ({job_id: "FAILED lost"}, [])
 
 
 @exhaustive
