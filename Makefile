@@ -13,7 +13,7 @@ EXAMPLES ?= 1000
 UV_LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format dev bench api-fuzz cluster-test images chart reference docs lock clean
+.PHONY: help demo test faults soak lint format dev bench api-fuzz cluster-test images chart reference docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -33,7 +33,13 @@ dev: $(STAMP) ## the demo's stack, kept running; prints the kubeconfig to export
 	@exec $(BIN)/regen-devcluster up
 
 test: $(STAMP) ## every test that runs without a cluster
-	env -u KUBECONFIG $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not cluster" $(ARGS)
+	env -u KUBECONFIG $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not cluster and not exhaustive" $(ARGS)
+
+faults: $(STAMP) ## the whole fault suite; POINT=publish.after_manifest_put kills there alone, PAIRS=1 adds pairs of points
+	env -u KUBECONFIG POINT=$(POINT) PAIRS=$(PAIRS) $(BIN)/python -m pytest tests/faults -n $(if $(POINT),0,$(WORKERS)) -v $(ARGS)
+
+soak: $(STAMP) ## N (200) small jobs under random faults, chosen by SEED (a new one, printed); ends with the invariants
+	env -u KUBECONFIG $(BIN)/python -m tests.faults.soak $(or $(N),200) $(if $(SEED),--seed $(SEED))
 
 lint: $(STAMP) ## format check, lint, types, import contracts
 	$(BIN)/ruff format --check .

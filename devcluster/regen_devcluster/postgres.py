@@ -112,6 +112,21 @@ class Postgres:
             self.stop()
             raise
 
+    def restart(self) -> None:
+        """Ends the server at once, as a crash does, and starts it again on the same port and data.
+
+        Raises:
+            PostgresFailed: it does not come back; with the end of its log.
+        """
+        if self._process is None:
+            msg = "postgres: expected a started server, got one that is stopped"
+            raise PostgresFailed(msg)
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(STOP_TIMEOUT)
+        if not self._start_on(self.port):
+            msg = f"postgres: expected a server that becomes ready again, got this log:\n{self._log()[-4000:]}"
+            raise PostgresFailed(msg)
+
     def stop(self) -> None:
         """Ends the server (fast, then immediate) and removes its folder. Safe to repeat."""
         process, self._process = self._process, None

@@ -183,7 +183,7 @@ class Stack:
         # both ends of the node agent's life lie within the API's
         await self.api.start(self.config.api_port)
         cleanup.push_async_callback(self.api.stop)
-        node = NodeAgent(self.api.store, images(), folder, max_pods=self.config.max_pods)
+        node = NodeAgent(self.api.store, images(self.config.programs), folder, max_pods=self.config.max_pods)
         self._node = await cleanup.enter_async_context(node)
         stack_objects.install(self.api.store, self.config, self.database_url("runner"), self.store.runner_environment)
         self.api.write_kubeconfig(self.kubeconfig, namespace=self.config.namespace)
@@ -238,7 +238,7 @@ class Stack:
         """
         with self.log_file(name).open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                program("regen-operator"),
+                program("regen-operator", self.config.programs),
                 env=self.operator_environment(name) | settings,
                 cwd=self.folder,
                 stdin=asyncio.subprocess.DEVNULL,

@@ -66,6 +66,7 @@ class StackConfig:
         test_image: the runner's with the test-only executors.
         signing_key: an Ed25519 private key (PEM) that signs the provenance; None leaves it unsigned.
         cpu: what each executor's container asks of a node.
+        programs: a folder whose programs are found before the installed ones, in pods and for operators.
     """
 
     namespace: str = "regen"
@@ -84,6 +85,7 @@ class StackConfig:
     test_image: str = TEST_IMAGE
     signing_key: str | None = field(default=None, repr=False)
     cpu: str = "500m"
+    programs: Path | None = None
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -155,9 +157,13 @@ def test_types() -> list[str]:
     return sorted({entry.name for package in found for entry in package.entry_points if entry.group == _ENTRY_POINTS})
 
 
-def images() -> dict[str, ImageEnvironment]:
-    """What stands for the images: the programs of this Python environment, with the variables that the real images set."""
-    path = os.pathsep.join((sysconfig.get_path("scripts"), os.defpath))
+def images(programs: Path | None = None) -> dict[str, ImageEnvironment]:
+    """What stands for the images: the programs of this Python environment, with the variables that the real images set.
+
+    Args:
+        programs: a folder whose programs are found first.
+    """
+    path = os.pathsep.join((*([str(programs)] if programs else []), sysconfig.get_path("scripts"), os.defpath))
     env = {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
     found = {RUNNER_IMAGE: ImageEnvironment(path, env)}
     if TEST_EXECUTORS.is_dir():
@@ -165,12 +171,14 @@ def images() -> dict[str, ImageEnvironment]:
     return found
 
 
-def program(name: str) -> Path:
-    """A console script of this Python environment.
+def program(name: str, programs: Path | None = None) -> Path:
+    """A console script of this Python environment, or the program of that name in ``programs`` where there is one.
 
     Raises:
         FileNotFoundError: it is not installed.
     """
+    if programs is not None and (programs / name).exists():
+        return programs / name
     path = Path(sysconfig.get_path("scripts")) / name
     if not path.exists():
         msg = f"{name}: expected the program at {path}; install regen into this environment"

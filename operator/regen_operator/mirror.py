@@ -28,7 +28,6 @@ from regen_operator.status import (
     due_in,
     may_tell_event,
     merge_patch,
-    pending_age,
     waiting_reason,
 )
 

@@ -26,6 +26,8 @@ log = structlog.get_logger("regen.sweep")
 
 LIMIT: Final = 1000
 REPAIR_LIMIT: Final = 500
+ABSENCE_SECONDS: Final = 7 * 86_400.0
+"""How far back a new leader looks for missing audit events: nobody may have led for as long."""
 
 
 class Sweep:
@@ -51,11 +53,13 @@ class Sweep:
         self.last_success: float | None = None
         """``time.monotonic()`` of the last sweep that read what it wanted."""
         self._late_seconds = pending + shortest + settings.grace_seconds
+        self._repaired_at: float | None = None
 
     async def run(self) -> None:
         """Sweeps until cancelled; begins with a whole resync, so that a new leader knows where it stands."""
         loop = asyncio.get_running_loop()
         next_resync = loop.time()
+        self._repaired_at = None
         while True:
             try:
                 if loop.time() >= next_resync:
@@ -105,12 +109,16 @@ class Sweep:
         return active
 
     async def _repair_audit(self) -> None:
-        """Auditing never stops a sweep (rule R10)."""
+        """Auditing never stops a sweep (rule R10). Looks back to before the last repair that looked at all there was."""
+        now = asyncio.get_running_loop().time()
+        since = ABSENCE_SECONDS if self._repaired_at is None else now - self._repaired_at
         try:
-            repaired = await self._database.repair_audit(limit=REPAIR_LIMIT, seconds=self._settings.resync_seconds * 10)
+            repaired = await self._database.repair_audit(limit=REPAIR_LIMIT, seconds=since + self._settings.resync_seconds * 10)
         except RegenError as error:
             log.warning("audit trail not repaired", error=error.message)
             return
         self._metrics.audit_repairs.inc(len(repaired))
+        if len(repaired) < REPAIR_LIMIT:
+            self._repaired_at = now
         for job_id, event in repaired:
             log.warning("audit event added late", job_id=job_id, event_name=event)

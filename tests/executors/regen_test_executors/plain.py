@@ -28,14 +28,28 @@ class NoopProbe:
 
 
 class CountProbe:
-    """Like ``probe_noop``; a type of its own for tests that count runs by their fences."""
+    """Appends a line to a file outside of the pod, then makes the artifacts that ``inputs.artifacts`` names.
+
+    The sandbox lets no executor open such a file; where somebody opened it before the sandbox was put on,
+    ``PROBE_STARTS_FD`` is its descriptor. The line is ``inputs.job``. With ``inputs.fail`` it raises after that, with
+    ``inputs.seconds`` it sleeps.
+    """
 
     type: ClassVar[str] = "probe_count"
     version: ClassVar[str] = "1"
 
-    def run(self, instruction: Instruction) -> ExecutionResult:  # noqa: ARG002 - the interface gives it
-        """The sandbox lets no executor leave a mark elsewhere, so the artifact is all there is."""
-        return _NOTHING
+    def run(self, instruction: Instruction) -> ExecutionResult:
+        """Each artifact holds its own name, and what all sources hold."""
+        inputs = instruction.inputs
+        if descriptor := os.environ.get("PROBE_STARTS_FD"):
+            os.write(int(descriptor), f"{inputs['job']}\n".encode())
+        time.sleep(float(inputs.get("seconds", 0)))
+        if inputs.get("fail"):
+            msg = "probe_count raised, as it was asked to"
+            raise RuntimeError(msg)
+        read = b"".join(path.read_bytes() for _, path in sorted(instruction.sources.items()))
+        names = inputs.get("artifacts", ["noop.txt"])
+        return ExecutionResult(tuple(Artifact(name, "text/plain; charset=utf-8", name.encode() + read) for name in names))
 
 
 class CrashProbe:

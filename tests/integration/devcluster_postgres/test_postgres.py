@@ -46,6 +46,19 @@ def test_a_login_needs_its_password() -> None:
         psycopg.connect(server.url(password="wrong"))
 
 
+def test_a_restart_ends_every_connection_and_keeps_what_was_committed() -> None:
+    with Postgres(settings={"synchronous_commit": "on"}) as server:
+        url = server.create_database("kept")
+        before = psycopg.connect(url, autocommit=True)
+        before.execute("CREATE TABLE one (number int); INSERT INTO one VALUES (1)")
+        server.restart()
+        with pytest.raises(psycopg.OperationalError):
+            before.execute("SELECT number FROM one")
+        before.close()
+        with psycopg.connect(url) as after:
+            assert after.execute("SELECT number FROM one").fetchall() == [(1,)]
+
+
 def test_nothing_is_left_behind() -> None:
     with Postgres() as server:
         process, folder, port = server._process, server._folder, server.port

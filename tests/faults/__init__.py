@@ -1,0 +1,1 @@
+"""Faults in every place where one may happen, and what is left of a job afterwards."""

@@ -1,0 +1,75 @@
+"""Does a job end once and rightly, wherever a process is killed with SIGKILL?
+
+``make faults`` runs all; ``make faults POINT=publish.after_manifest_put`` runs one; ``make faults PAIRS=1`` adds two deaths in
+one story. First each story is told without a death,
+and passes the points that the table says; then it is told again for every point, with a death exactly there.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.effects import EFFECTS, POINTS, point
+from tests.faults.scenarios import SCENARIOS
+from tests.faults.story import tell
+
+if TYPE_CHECKING:
+    from regen_devcluster.stack import Stack
+    from tests.faults.control import Control
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ALWAYS = {
+    "operator.after_claim",
+    "operator.after_job_create",
+    "operator.after_ingest",
+    "prepare.after_fence",
+    "execute.after_executor",
+    "publish.after_manifest_put",
+    "publish.before_commit",
+    "publish.after_commit",
+}
+"""The points that ``make test`` kills at; ``make faults`` kills at all."""
+
+
+def _cases() -> list[pytest.ParameterSet]:
+    return [pytest.param(name, marks=() if name in ALWAYS else (pytest.mark.exhaustive,), id=name) for name in POINTS]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_that_a_story_without_a_death_passes_its_points(faulty: tuple[Stack, Control], scenario: str) -> None:
+    ending = await tell(*faulty, scenario)
+    assert (ending.ends, ending.violations, ending.killed) == ([SCENARIOS[scenario].end], [], [])
+    promised = {point(when, name) for name, one in EFFECTS.items() if one.scenario == scenario for when in ("before", "after")}
+    assert promised - ending.passed == set()
+    assert ending.passed - POINTS.keys() == set()
+
+
+@pytest.mark.parametrize("name", _cases())
+async def test_that_a_death_there_leaves_one_outcome(faulty: tuple[Stack, Control], name: str) -> None:
+    scenario, end = POINTS[name]
+    ending = await tell(*faulty, scenario, [name])
+    assert (ending.killed, ending.ends, ending.violations) == ([name], [end], [])
+
+
+def _pairs() -> list[tuple[str, str]]:
+    """Every death of an operator followed by every later one of the same story, and by every death in a pod."""
+    if not os.environ.get("PAIRS"):
+        return []
+    firsts = [name for name in POINTS if name.startswith("operator.")]
+    return [(one, other) for one in firsts for other in POINTS if one != other and POINTS[one][0] == POINTS[other][0]]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(("one", "other"), _pairs())
+async def test_that_two_deaths_leave_one_outcome(faulty: tuple[Stack, Control], one: str, other: str) -> None:
+    """The second may not come: a pod that died has no later points, and an operator that died late has none left."""
+    scenario, end = POINTS[other]
+    ending = await tell(*faulty, scenario, [one, other], all_of_them=False)
+    assert one in ending.killed or other in ending.killed
+    assert ending.violations == []
+    assert ending.ends in ([end], [POINTS[one][1]])
