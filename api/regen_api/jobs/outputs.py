@@ -1,4 +1,4 @@
-"""``/api/v1/regeneration-jobs/{id}/outputs/{name}``: the bytes of an output, and the manifest beside them."""
+"""``/api/v1/regeneration-jobs/{id}/outputs/{name}``: the bytes of an output, and manifest and provenance beside them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
 from regen_api.jobs.routes import JobId, matches, require_visible
-from regen_api.problems import not_found, responses
+from regen_api.parts import Parts
+from regen_api.problems import Problem, not_found, responses
 from regen_api.security.authentication import Caller
-from regen_core.names import MANIFEST_NAME
+from regen_core.names import MANIFEST_NAME, PROVENANCE_NAME
+from regen_core.provenance import MEDIA_TYPE as PROVENANCE_MEDIA_TYPE
 
 router: Final = APIRouter(prefix="/api/v1/regeneration-jobs", tags=["regeneration jobs"])
 
 _NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(; ?charset=[a-z0-9-]+)?", re.IGNORECASE)
 _ANY_BYTES: Final = "application/octet-stream"
+_EVIDENCE: Final = {MANIFEST_NAME: "application/json", PROVENANCE_NAME: PROVENANCE_MEDIA_TYPE}
 
 
 @router.get(
@@ -44,22 +47,14 @@ async def download(
     request: Request,
     caller: Caller,
     job_id: Annotated[JobId, Path(alias="jobId")],
-    name: Annotated[str, Path(pattern=_NAME, description="An output's name, or `manifest.json`.")],
+    name: Annotated[str, Path(pattern=_NAME, description="An output's name, `manifest.json`, or `provenance.intoto.jsonl`.")],
     if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None,
 ) -> Response:
     """An output's bytes, checked against the digest that the database holds. For whoever may read the job."""
     await require_visible(request, caller, job_id)
     parts = request.app.state.parts
-    if name == MANIFEST_NAME:
-        ref = await parts.jobs.manifest_ref(job_id)
-        if ref is None:
-            raise not_found("output")
-        found = await parts.downloads.open(ref, None)
-        return StreamingResponse(
-            parts.downloads.pieces(ref, found, None),
-            headers=_headers(name) | {"Content-Length": str(found.size_bytes)},
-            media_type="application/json",
-        )
+    if name in _EVIDENCE:
+        return await _evidence(parts, job_id, name)
     output = await parts.jobs.find_output(job_id, name)
     if output is None:
         raise not_found("output")
@@ -72,6 +67,22 @@ async def download(
         headers=headers | {"Content-Length": str(output.size_bytes)},
         media_type=output.media_type if _MEDIA_TYPE.fullmatch(output.media_type) else _ANY_BYTES,
     )
+
+
+async def _evidence(parts: Parts, job_id: str, name: str) -> Response:
+    """Manifest or provenance, which have no row: the bytes as they are, for whoever downloads them to verify."""
+    manifest = await parts.jobs.manifest_ref(job_id)
+    if manifest is None or (name != MANIFEST_NAME and not manifest.endswith(f"/{MANIFEST_NAME}")):
+        raise not_found("output")
+    ref = manifest if name == MANIFEST_NAME else manifest.removesuffix(MANIFEST_NAME) + name
+    try:
+        found = await parts.downloads.open(ref, None)
+    except Problem as error:
+        if name == MANIFEST_NAME:
+            raise
+        raise not_found("output") from error  # releases before made none
+    headers = _headers(name) | {"Content-Length": str(found.size_bytes)}
+    return StreamingResponse(parts.downloads.pieces(ref, found, None), headers=headers, media_type=_EVIDENCE[name])
 
 
 def _headers(name: str, sha256: str | None = None) -> dict[str, str]:
