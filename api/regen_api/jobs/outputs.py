@@ -13,18 +13,19 @@ from fastapi.responses import StreamingResponse
 
 from regen_api.jobs.routes import JobId, matches, require_visible
 from regen_api.jobs.views import Job
-from regen_api.problems import not_found, responses
+from regen_api.parts import Parts
+from regen_api.problems import Problem, not_found, responses
 from regen_api.security.authentication import Caller
 from regen_core.location import is_key
 from regen_core.names import LOG_NAME, MANIFEST_NAME, PROVENANCE_NAME, artifact_key
-from regen_core.provenance import MEDIA_TYPE
+from regen_core.provenance import MEDIA_TYPE as PROVENANCE_MEDIA_TYPE
 
 router: Final = APIRouter(prefix="/api/v1/regeneration-jobs", tags=["regeneration jobs"])
 
-_BESIDE: Final = {MANIFEST_NAME: "application/json", PROVENANCE_NAME: MEDIA_TYPE}
 _NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(; ?charset=[a-z0-9-]+)?", re.IGNORECASE)
 _ANY_BYTES: Final = "application/octet-stream"
+_EVIDENCE: Final = {MANIFEST_NAME: "application/json", PROVENANCE_NAME: PROVENANCE_MEDIA_TYPE}
 
 
 @router.get(
@@ -49,23 +50,14 @@ async def download(
     request: Request,
     caller: Caller,
     job_id: Annotated[JobId, Path(alias="jobId")],
-    name: Annotated[str, Path(pattern=_NAME, description="An output's name, `manifest.json` or `provenance.intoto.jsonl`.")],
+    name: Annotated[str, Path(pattern=_NAME, description="An output's name, `manifest.json`, or `provenance.intoto.jsonl`.")],
     if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None,
 ) -> Response:
     """An output's bytes, checked against the digest that the database holds. For whoever may read the job."""
     await require_visible(request, caller, job_id)
     parts = request.app.state.parts
-    if name in _BESIDE:
-        manifest = await parts.jobs.manifest_ref(job_id)
-        if manifest is None:
-            raise not_found("output")
-        ref = manifest.removesuffix(MANIFEST_NAME) + name
-        found = await parts.downloads.open(ref, None)
-        return StreamingResponse(
-            parts.downloads.pieces(ref, found, None),
-            headers=_headers(name) | {"Content-Length": str(found.size_bytes)},
-            media_type=_BESIDE[name],
-        )
+    if name in _EVIDENCE:
+        return await _evidence(parts, job_id, name)
     output = await parts.jobs.find_output(job_id, name)
     if output is None:
         raise not_found("output")
@@ -116,6 +108,22 @@ def log_ref(output_url: str, job: Job) -> str | None:
     if not job.status.is_terminal or not is_key(key):
         return None
     return f"{output_url.rstrip('/')}/{quote(key)}"
+
+
+async def _evidence(parts: Parts, job_id: str, name: str) -> Response:
+    """Manifest or provenance, which have no row: the bytes as they are, for whoever downloads them to verify."""
+    manifest = await parts.jobs.manifest_ref(job_id)
+    if manifest is None or (name != MANIFEST_NAME and not manifest.endswith(f"/{MANIFEST_NAME}")):
+        raise not_found("output")
+    ref = manifest if name == MANIFEST_NAME else manifest.removesuffix(MANIFEST_NAME) + name
+    try:
+        found = await parts.downloads.open(ref, None)
+    except Problem as error:
+        if name == MANIFEST_NAME:
+            raise
+        raise not_found("output") from error  # releases before made none
+    headers = _headers(name) | {"Content-Length": str(found.size_bytes)}
+    return StreamingResponse(parts.downloads.pieces(ref, found, None), headers=headers, media_type=_EVIDENCE[name])
 
 
 def _headers(name: str, sha256: str | None = None) -> dict[str, str]:

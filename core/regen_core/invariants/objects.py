@@ -71,7 +71,7 @@ def provenance(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
         return
     content = parse_manifest(job.objects.manifest) or {}
     found = job.objects.provenance
-    if found is None or (content.get("provenance") is None and not found):
+    if found is None:
         return
     sources = None if job.instruction is None else sources_of(job.instruction)
     for message in provenance_faults(content, found, sources):
@@ -96,7 +96,8 @@ def provenance_faults(content: dict[str, Any], found: bytes, sources: list[Sourc
     """
     named = content.get("provenance")
     if named is None:
-        yield "expected none beside a manifest that names none, got one"
+        if found:
+            yield "expected none beside a manifest that names none, got one"
         return
     if not found:
         yield f"expected an object {PROVENANCE_NAME} beside the manifest, got none"

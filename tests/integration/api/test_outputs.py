@@ -112,6 +112,15 @@ async def test_the_manifest(client: httpx.AsyncClient, world: World) -> None:
     assert (answer.status_code, answer.json()) == (200, {"version": 1})
 
 
+async def test_the_provenance(client: httpx.AsyncClient, world: World) -> None:
+    world.publish("j")
+    absent = await client.get(f"{JOBS}/j/outputs/provenance.intoto.jsonl")
+    world.put("document/j/provenance.intoto.jsonl", b'{"payload":""}\n')
+    answer = await client.get(f"{JOBS}/j/outputs/provenance.intoto.jsonl")
+    assert (absent.status_code, answer.status_code, answer.content) == (404, 200, b'{"payload":""}\n')
+    assert answer.headers["Content-Type"] == "application/vnd.in-toto.bundle"
+
+
 async def test_other_bytes_of_the_same_size_break_off(client: httpx.AsyncClient, world: World) -> None:
     world.publish("j", sha256="0" * 64)
     for name in ("small.pdf", "large.bin"):
