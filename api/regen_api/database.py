@@ -40,8 +40,9 @@ class Database:
             pool_timeout=timeout_seconds,
             pool_recycle=_RECYCLE_SECONDS,
             pool_pre_ping=True,
+            isolation_level="AUTOCOMMIT",  # what most uses want, so that these need not set it and set it back
         )
-        self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._writer = self._engine.execution_options(isolation_level="READ COMMITTED")
         self.last_success: float | None = None
         """``time.monotonic()`` of the last use that the database answered."""
 
@@ -52,13 +53,13 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection for reads, each statement by itself."""
-        async with self._bounded(), self._reader.connect() as connection:
+        async with self._bounded(), self._engine.connect() as connection:
             yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A connection in a transaction, committed at the end; read committed, so that a statement sees what won a race."""
-        async with self._bounded(), self._engine.begin() as connection:
+        async with self._bounded(), self._writer.begin() as connection:
             yield connection
 
     async def ping(self) -> None:
