@@ -54,12 +54,13 @@ class Sweep:
         """``time.monotonic()`` of the last sweep that read what it wanted."""
         self._late_seconds = pending + shortest + settings.grace_seconds
         self._repaired_at: float | None = None
+        self._absence = ABSENCE_SECONDS
 
     async def run(self) -> None:
         """Sweeps until cancelled; begins with a whole resync, so that a new leader knows where it stands."""
         loop = asyncio.get_running_loop()
         next_resync = loop.time()
-        self._repaired_at = None
+        self._repaired_at, self._absence = None, ABSENCE_SECONDS
         while True:
             try:
                 if loop.time() >= next_resync:
@@ -111,11 +112,13 @@ class Sweep:
     async def _repair_audit(self) -> None:
         """Auditing never stops a sweep (rule R10). Looks back to before the last repair that looked at all there was."""
         now = asyncio.get_running_loop().time()
-        since = ABSENCE_SECONDS if self._repaired_at is None else now - self._repaired_at
+        since = self._absence if self._repaired_at is None else min(now - self._repaired_at, self._absence)
         try:
             repaired = await self._database.repair_audit(limit=REPAIR_LIMIT, seconds=since + self._settings.resync_seconds * 10)
         except RegenError as error:
-            log.warning("audit trail not repaired", error=error.message)
+            # Where so many jobs ended that one look takes too long, a shorter one must still be made.
+            self._absence /= 8
+            log.warning("audit trail not repaired", error=error.message, seconds=since)
             return
         self._metrics.audit_repairs.inc(len(repaired))
         if len(repaired) < REPAIR_LIMIT:

@@ -175,11 +175,12 @@ class Case:
         )
 
     async def kill_operator(self) -> None:
+        """Kills every operator there is; a stopped one too."""
         await self._end_keeper()
-        process = self.stack.operators.get(OPERATOR)
-        if process is not None and process.returncode is None:
-            process.kill()
-            await process.wait()
+        for process in self.stack.operators.values():
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
     async def _start(self) -> None:
         self._identity = f"{OPERATOR}-{next(_numbers)}"

@@ -126,6 +126,25 @@ async def test_a_publish_that_is_killed_during_a_put(behind: tuple[Case, HttpPro
 
 
 @exhaustive
+async def test_a_pod_that_is_deleted_during_its_last_put(behind: tuple[Case, HttpProxy]) -> None:
+    """It has its grace to end well. Whether it makes it is the machine's business; half an output it never leaves."""
+    case, proxy = behind
+    proxy.add("PUT", "/manifest.json", hold=0.5)
+    job_id = insert(case)
+    await case.start_operator()
+
+    async def under_way() -> bool:
+        return any("/manifest.json" in one for one in proxy.seen)
+
+    await case.until("the put is under way", under_way)
+    [pod] = case.cluster.list("pods", case.runs)
+    case.cluster.delete("pods", case.runs, pod["metadata"]["name"])
+    ending = await case.conclude()
+    assert ending.violations == []
+    assert ending.jobs[job_id] in {"COMPLETED", "FAILED lost"}
+
+
+@exhaustive
 @pytest.mark.parametrize(("times", "end"), [(9, "COMPLETED"), (10**9, "FAILED lost")], ids=["a while", "too long"])
 async def test_a_store_that_is_away(behind: tuple[Case, HttpProxy], times: int, end: str) -> None:
     case, proxy = behind

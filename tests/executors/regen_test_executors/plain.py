@@ -28,7 +28,7 @@ class NoopProbe:
 
 
 class CountProbe:
-    """Appends a line to a file outside of the pod, then makes the artifacts that ``inputs.artifacts`` names.
+    """Appends a line to a file outside of the pod, then makes the artifacts that ``inputs.artifacts`` names, or ``noop.txt``.
 
     The sandbox lets no executor open such a file; where somebody opened it before the sandbox was put on,
     ``PROBE_STARTS_FD`` is its descriptor. The line is ``inputs.job``. With ``inputs.fail`` it raises after that, with
@@ -47,9 +47,11 @@ class CountProbe:
         if inputs.get("fail"):
             msg = "probe_count raised, as it was asked to"
             raise RuntimeError(msg)
+        if "artifacts" not in inputs:
+            return _NOTHING
         read = b"".join(path.read_bytes() for _, path in sorted(instruction.sources.items()))
-        names = inputs.get("artifacts", ["noop.txt"])
-        return ExecutionResult(tuple(Artifact(name, "text/plain; charset=utf-8", name.encode() + read) for name in names))
+        made = [Artifact(name, "text/plain; charset=utf-8", name.encode() + read) for name in inputs["artifacts"]]
+        return ExecutionResult(tuple(made))
 
 
 class CrashProbe:
