@@ -94,7 +94,22 @@ SEAMS: tuple[Seam, ...] = (
 
 PORTS: Mapping[str, frozenset[str]] = {
     "regen_operator.database:Database": frozenset(
-        {"open", "close", "clock", "facts", "running", "overdue", "ended", "mirror", "instructions", "waiting"}
+        {
+            "open",
+            "close",
+            "clock",
+            "facts",
+            "running",
+            "overdue",
+            "ended",
+            "mirror",
+            "instructions",
+            "waiting",
+            "census",
+            "occupied",
+            "outcomes",
+            "audited",
+        }
     ),
     "regen_operator.kube:KubeClient": frozenset({"get", "pages"}),
     "regen_runner.database:RunnerDatabase": frozenset(),

@@ -62,8 +62,7 @@ async def test_reasons_are_those_of_the_custom_resource(db: Database, world: Wor
     expected: dict[tuple[str | None, str], int] = {}
     facts, queue = await db.facts(waiting), await db.waiting(waiting)
     for job_id in waiting:
-        row = facts[job_id].row
-        key = row.type, waiting_reason(row, queue[job_id], caps, frozenset(crowded)).reason
+        key = facts[job_id].row.type, waiting_reason(facts[job_id], queue[job_id], caps, frozenset(crowded)).reason
         expected[key] = expected.get(key, 0) + 1
     assert told == expected
 

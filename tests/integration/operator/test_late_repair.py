@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from psycopg.types.json import Jsonb
 
 from regen_core.errors import DatabaseUnavailable
+from regen_operator.metrics import Metrics
 from regen_operator.reconciler import Reconciler
 from regen_operator.sweep import ABSENCE_SECONDS, Sweep
 
@@ -59,7 +60,7 @@ async def test_a_look_back_that_takes_too_long_is_made_shorter(
         return []
 
     mocker.patch.object(db, "repair_audit", side_effect=repair_audit)
-    sweep = Sweep(db, kube, mocker.create_autospec(Reconciler, instance=True), classes, settings)
+    sweep = Sweep(db, kube, mocker.create_autospec(Reconciler, instance=True), classes, settings, metrics=Metrics([]))
     for _ in range(3):
         await sweep.resync()
     margin = settings.resync_seconds * 10

@@ -9,14 +9,14 @@ from tests.integration.runner.test_log_that_nobody_reads import full_pipe
 
 PROGRAM = """
 import asyncio, structlog
-from regen_operator.logs import configure_logs
+from regen_core.logs import configure_logs
 
 async def main():
     for number in range(5000):
         structlog.get_logger("regen").warning("a transition", number=number, text="x" * 2000)
         await asyncio.sleep(0)
 
-configure_logs("info")
+configure_logs("info", quiet=[])
 asyncio.run(main())
 print("went on")
 """

@@ -77,7 +77,8 @@ def test_a_pipe_that_nobody_reads_delays_nobody_and_every_line_is_there_or_count
         reader.join(30)
     told = [int(match[1]) for line in found if (match := re.fullmatch(r"log lines dropped: (\d+)", line))]
     assert len(found) - len(told) + sum(told) == emitted
-    assert set(found) == {LINE, "the reader reads again"} | {f"log lines dropped: {count}" for count in told}
+    assert LINE in found
+    assert set(found) <= {LINE, "the reader reads again"} | {f"log lines dropped: {count}" for count in told}
 
 
 def test_a_full_disk_delays_nobody_and_is_counted() -> None:
