@@ -25,12 +25,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 ALWAYS = {
     "operator.after_claim",
     "operator.after_job_create",
-    "operator.after_ingest",
     "prepare.after_fence",
     "execute.after_executor",
     "publish.after_manifest_put",
     "publish.before_commit",
-    "publish.after_commit",
 }
 """The points that ``make test`` kills at; ``make faults`` kills at all."""
 

@@ -175,9 +175,9 @@ async def test_an_api_that_is_away_while_a_job_runs(behind: tuple[Case, HttpProx
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param("silent"),
+        pytest.param("silent", marks=exhaustive),
         pytest.param("every_other_dropped", marks=exhaustive),
-        pytest.param("doubled", marks=exhaustive),
+        pytest.param("doubled"),
         pytest.param("reordered", marks=exhaustive),
     ],
 )
@@ -216,6 +216,7 @@ def kill_pods(case: Case, job_id: str) -> None:
 # -- leaders ------------------------------------------------------------------------------------------------------------
 
 
+@exhaustive
 async def test_a_leader_that_is_stopped_past_its_lease_and_goes_on(behind: tuple[Case, HttpProxy]) -> None:
     """While it is stopped another leads. When it goes on it believes for a moment that it leads, and does no harm."""
     case, _ = behind

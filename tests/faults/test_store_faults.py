@@ -52,7 +52,7 @@ async def ends(case: Case, job_id: str, end: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, id=what, marks=exhaustive if what == "an artifact" else ()) for what, name in KEYS.items()]
+    "name", [pytest.param(name, id=what, marks=exhaustive if what != "the manifest" else ()) for what, name in KEYS.items()]
 )
 async def test_a_412_for_its_own_put_whose_answer_was_lost(behind: tuple[Case, HttpProxy], name: str) -> None:
     case, proxy = behind
