@@ -54,6 +54,9 @@ async def test_an_upgrade_admits_the_images_of_the_release_before(guarded: Guard
     spec = body["spec"]["template"]["spec"]
     for one in [*spec["initContainers"], *spec["containers"]]:
         one["image"] = PREVIOUS_IMAGE
+        for variable in one["env"]:
+            if variable["name"] == "REGEN_IMAGE":
+                variable["value"] = PREVIOUS_IMAGE
     assert await try_job(guarded, body) == (201, "")
     assert await try_pod(guarded, pod(body)) == (201, "")
 
