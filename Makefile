@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-WORKERS ?= 3
+WORKERS ?= 4
 ifdef REGEN_TEST_LOAD_IMAGE # cluster-test builds the images and loads them under these names
 export REGEN_TEST_OPERATOR_IMAGE ?= localhost/regen-operator:dev
 export REGEN_TEST_RUNNER_IMAGE ?= localhost/regen-runner:dev

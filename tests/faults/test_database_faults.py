@@ -62,7 +62,7 @@ def port_of(case: Case) -> int:
 
 @pytest.mark.parametrize(
     "function",
-    [pytest.param(name, marks=() if name in {"regen_claim_v1", "regen_complete_v1"} else exhaustive) for name in FUNCTIONS],
+    [pytest.param(name, marks=() if name == "regen_complete_v1" else exhaustive) for name in FUNCTIONS],
 )
 async def test_an_answer_that_is_lost_after_the_commit(faulty_case: Case, function: str) -> None:
     story = SCENARIOS[FUNCTIONS[function]]

@@ -51,9 +51,8 @@ async def ends(case: Case, job_id: str, end: str) -> None:
     assert (ending.jobs, ending.violations) == ({job_id: end}, [])
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, id=what, marks=exhaustive if what != "the manifest" else ()) for what, name in KEYS.items()]
-)
+@exhaustive
+@pytest.mark.parametrize("name", KEYS.values(), ids=KEYS.keys())
 async def test_a_412_for_its_own_put_whose_answer_was_lost(behind: tuple[Case, HttpProxy], name: str) -> None:
     case, proxy = behind
     rule = proxy.add("PUT", f"/{name}", lose=True)
