@@ -124,6 +124,7 @@ async def test_a_launch_that_is_refused_for_a_while(behind: tuple[Case, HttpProx
     assert rule.met == 2
 
 
+@exhaustive
 async def test_a_launch_that_admission_refuses_ends_the_job_at_once(behind: tuple[Case, HttpProxy]) -> None:
     case, proxy = behind
     proxy.add("POST", JOBS_PATH, **status(403, "Forbidden", "ValidatingAdmissionPolicy denied request: not like this"))
