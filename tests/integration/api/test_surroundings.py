@@ -66,9 +66,12 @@ async def test_a_tag_changes_with_the_job_and_only_then(
 async def test_a_rate_is_each_subjects_own(start: Start, provider: Provider) -> None:
     client = await start(token=None, rate_limit_per_minute=3)
     alice, bob = ({"Authorization": f"Bearer {provider.token(sub=name)}"} for name in ("alice", "bob"))
-    statuses = [(await client.get(f"{JOBS}/none", headers=alice)).status_code for _ in range(5)]
-    assert statuses == [404, 404, 404, 429, 429]
-    refused = await client.get(f"{JOBS}/none", headers=alice)
+    # A window may end between two requests: two of them let six through, and never a seventh.
+    answers = [await client.get(f"{JOBS}/none", headers=alice) for _ in range(7)]
+    first = next(index for index, answer in enumerate(answers) if answer.status_code == 429)
+    assert 3 <= first <= 6
+    assert {answer.status_code for answer in answers[:first]} == {404}
+    refused = answers[first]
     assert 1 <= int(refused.headers["Retry-After"]) <= 120
     assert refused.json()["type"] == "urn:regen:problem:too-many-requests"
     assert (await client.get(f"{JOBS}/none", headers=bob)).status_code == 404

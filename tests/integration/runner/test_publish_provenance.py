@@ -243,7 +243,7 @@ def _rsa() -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not a key", _rsa(), "with a password", "the public key"])
+@pytest.mark.parametrize("content", [None, b"", b"not a key", "of another kind", "with a password", "the public key"])
 def test_a_wrong_key_fails_the_job_by_name_and_stores_nothing(
     pod: Pod, database: Database, outputs: Path, tmp_path: Path, content: bytes | str | None
 ) -> None:
@@ -254,6 +254,8 @@ def test_a_wrong_key_fails_the_job_by_name_and_stores_nothing(
     private, public = make_key_pair(tmp_path)
     if content == "the public key":
         path = public
+    elif content == "of another kind":
+        path.write_bytes(_rsa())
     elif content == "with a password":
         key = load_pem_private_key(private.read_bytes(), None)
         path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret-word")))
