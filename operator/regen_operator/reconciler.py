@@ -15,6 +15,7 @@ import structlog
 from regen_core.errors import DatabaseUnavailable, RegenError
 from regen_core.names import job_name
 from regen_core.states import Fail, FailCondition, JobStatus
+from regen_operator.gather import Look
 from regen_operator.kube import JOBS
 from regen_operator.kube_errors import Conflict, KubeError, NotFound
 from regen_operator.observers import UNSCHEDULABLE
@@ -84,6 +85,11 @@ class Reconciler:
         if self._group is not None:
             self._queue.add(job_id, delay_seconds)
 
+    def remind(self, job_id: str) -> None:
+        """Asks for a look at a job unless one is due anyway: a wait knows best how long it lasts."""
+        if job_id not in self._queue:
+            self.wake(job_id)
+
     def suspect(self, job_id: str) -> None:
         """Asks for a look at the Job of a job whose row has ended."""
         if self._group is not None:
@@ -149,22 +155,30 @@ class Reconciler:
         facts = await self._tools.database.facts(ids)
         for job_id in set(ids) - facts.keys():
             await self._without_row(job_id)
-        seen = await asyncio.gather(*(self._look(one) for one in facts.values()))
-        decided = [(snapshot, decide(snapshot)) for snapshot in seen if snapshot is not None]
+        decided = [(snapshot, decide(snapshot)) for snapshot in await self._look(list(facts.values()))]
         failing = [(snapshot, verdict) for snapshot, verdict in decided if verdict.action is Action.FAIL]
         await self._fail(failing)
         await asyncio.gather(*(self._act(s, v, began) for s, v in decided if v.action is not Action.FAIL))
 
-    async def _look(self, facts: JobFacts) -> Snapshot | None:
-        job_id = facts.row.id
-        limits = self.limits(facts.row)
-        if facts.row.status is JobStatus.PENDING or (facts.row.status.is_terminal and job_id not in self._suspects):
-            return Snapshot(facts.row, facts.run, facts.now, limits)
-        try:
-            snapshot = await self._tools.gatherer.gather(facts, limits, deletion_seen=job_id in self._deletions)
-        except KubeError as error:
-            self._again(job_id, error)
-            return None
+    async def _look(self, facts: Sequence[JobFacts]) -> list[Snapshot]:
+        """What is known of each; a job of which the API server did not tell is put off and left out."""
+        told_by_row, looks = [], []
+        for one in facts:
+            status, limits = one.row.status, self.limits(one.row)
+            if status is JobStatus.PENDING or (status.is_terminal and one.row.id not in self._suspects):
+                told_by_row.append(Snapshot(one.row, one.run, one.now, limits))
+            else:
+                looks.append(Look(one, limits, one.row.id in self._deletions))
+        seen = []
+        for look, answer in zip(looks, await self._tools.gatherer.gather(looks), strict=True):
+            if isinstance(answer, KubeError):
+                self._again(look.job_id, answer)
+            else:
+                seen.append(self._since_gone(answer))
+        return told_by_row + seen
+
+    def _since_gone(self, snapshot: Snapshot) -> Snapshot:
+        job_id = snapshot.row.id
         if snapshot.job is not None:
             self._gone.pop(job_id, None)
             return snapshot

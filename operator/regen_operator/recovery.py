@@ -46,6 +46,8 @@ class Verdict:
 Check = Callable[[Snapshot], "Verdict | None"]
 
 START_REVISIT_SECONDS: Final = 10.0
+"""The first look at a job that starts. Watches tell what happens to it, so each later look comes after twice the time."""
+LONGEST_START_REVISIT_SECONDS: Final = 60.0
 RUN_REVISIT_SECONDS: Final = 60.0
 DELETION_PATIENCE_SECONDS: Final = 3.0
 
@@ -84,15 +86,14 @@ def foreign_job(s: Snapshot) -> Verdict | None:
 
 def overdue(s: Snapshot) -> Verdict | None:
     """Past every deadline: nobody will report, whatever Kubernetes says."""
-    limit = s.limits.pending + s.limits.active + s.limits.grace
-    if s.claimed_for <= limit:
+    if s.overdue_in >= 0:
         return None
     # What can be seen explains it best; a pod that still looks alive explains nothing.
     error = None
     if s.run is not None and not s.pod_is_alive and s.job is not None:
         error = why_it_died(s.job, s.pod, deleted_by_hand=s.deletion_seen)
     if error is None:
-        message = f"nobody reported within {limit:.0f} seconds of the claim"
+        message = f"nobody reported within {s.limits.total:.0f} seconds of the claim"
         error = JobError(Classification.LOST, message, retryable=True, detail={"fence": s.run is not None})
     return Verdict(
         Action.FAIL, "Overdue", error.message, fail=Fail(s.row.id, error, FailCondition.ANY), delete_job=s.job is not None
@@ -153,8 +154,9 @@ def no_fence_starting(s: Snapshot) -> Verdict | None:
     if s.run is not None:
         return None
     reason, message = waiting_for(s.pod, s.pod_refused)
-    left = max(0.5, s.limits.pending - s.waited_for + 0.5)
-    return Verdict(Action.WAIT, reason, message, revisit_seconds=min(left, START_REVISIT_SECONDS))
+    pause = min(max(START_REVISIT_SECONDS, s.waited_for), LONGEST_START_REVISIT_SECONDS)
+    left = s.limits.pending - s.waited_for
+    return Verdict(Action.WAIT, reason, message, revisit_seconds=min(pause, _just_after(min(left, s.overdue_in))))
 
 
 def fenced_pod_alive(s: Snapshot) -> Verdict | None:
@@ -162,9 +164,8 @@ def fenced_pod_alive(s: Snapshot) -> Verdict | None:
     if not s.pod_is_alive:
         return None
     if s.pod is not None and s.pod.deletion_at is not None:
-        left = max(0.5, s.pod_grace_left + 0.5)
-        return Verdict(Action.WAIT, "Ending", "its pod is being deleted", revisit_seconds=left)
-    return Verdict(Action.WAIT, "Running", "its pod runs", revisit_seconds=RUN_REVISIT_SECONDS)
+        return Verdict(Action.WAIT, "Ending", "its pod is being deleted", revisit_seconds=_just_after(s.pod_grace_left))
+    return Verdict(Action.WAIT, "Running", "its pod runs", revisit_seconds=min(RUN_REVISIT_SECONDS, _just_after(s.overdue_in)))
 
 
 def fenced_job_just_gone(s: Snapshot) -> Verdict | None:
@@ -201,6 +202,11 @@ CHECKS: Final[tuple[Check, ...]] = (
     fenced_job_just_gone,
     fenced_pod_dead,
 )
+
+
+def _just_after(left: float) -> float:
+    """Seconds until a deadline that is ``left`` away has surely passed."""
+    return max(0.5, left + 0.5)
 
 
 def _fail(s: Snapshot, error: JobError, reason: str, *, delete_job: bool) -> Verdict:

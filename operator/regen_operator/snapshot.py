@@ -21,6 +21,11 @@ class Limits:
     active: float
     grace: float
 
+    @property
+    def total(self) -> float:
+        """How long after its claim somebody must have reported."""
+        return self.pending + self.active + self.grace
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -51,6 +56,11 @@ class Snapshot:
     def claimed_for(self) -> float:
         """Seconds since the claim, by the database's clock."""
         return 0.0 if self.row.locked_at is None else (self.now - self.row.locked_at).total_seconds()
+
+    @property
+    def overdue_in(self) -> float:
+        """Seconds until nobody will report any more; negative afterwards."""
+        return self.limits.total - self.claimed_for
 
     @property
     def ended_for(self) -> float:

@@ -82,7 +82,7 @@ class Sweep:
             start_seconds=self._settings.sweep_seconds, late_seconds=self._late_seconds, limit=LIMIT
         )
         for job_id in ids:
-            self._reconciler.wake(job_id)
+            self._reconciler.remind(job_id)
 
     async def resync(self) -> None:
         """Looks at every RUNNING row, and at every active Job whose row has ended; repairs the audit trail.

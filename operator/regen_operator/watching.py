@@ -7,6 +7,7 @@ handed over to our loop.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from concurrent.futures import Future
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from regen_operator.settings import Settings
 
 STOP_SECONDS: Final = 8.0
+QUEUEING: Final = logging.getLogger("kopf._core.reactor.queueing")
 
 
 class HandedOver:
@@ -50,6 +52,11 @@ class HandedOver:
             self._loop.call_soon_threadsafe(told)
 
 
+def _matters(record: logging.LogRecord) -> bool:
+    """Not the list of objects whose events a stop leaves unheard: they were hints, and the next leader looks at every job."""
+    return not record.getMessage().startswith("Unprocessed streams left")
+
+
 async def watch(hints: Hints, settings: Settings) -> None:
     """Watches until cancelled; raises what kopf raises."""
     stop: Future[None] = Future()
@@ -69,12 +76,20 @@ async def watch(hints: Hints, settings: Settings) -> None:
     try:
         await asyncio.shield(waiting)
     finally:
+        QUEUEING.addFilter(_matters)
         if not stop.done():
             stop.set_result(None)
         await asyncio.wait([waiting], timeout=STOP_SECONDS)
 
 
+def _on_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Says nothing of kopf's watches that resist being closed with their loop, which is the last thing that happens in it."""
+    if "asyncgen" not in context:
+        loop.default_exception_handler(context)
+
+
 async def _operator(hints: Hints, settings: Settings, stop: Future[None]) -> None:
+    asyncio.get_running_loop().set_exception_handler(_on_error)
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry, id="kubeconfig", errors=kopf.ErrorsMode.IGNORED)(_login_with_kubeconfig)
     kopf.on.login(registry=registry, id="service-account", errors=kopf.ErrorsMode.IGNORED)(_login_with_service_account)

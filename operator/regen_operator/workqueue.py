@@ -16,6 +16,9 @@ class WorkQueue:
     def __len__(self) -> int:
         return len(self._due)
 
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._due
+
     def add(self, job_id: str, delay_seconds: float = 0.0) -> None:
         """Asks for a look at ``job_id`` after ``delay_seconds``."""
         due = time.monotonic() + delay_seconds

@@ -162,6 +162,24 @@ def test_a_wait_says_when_to_look_again() -> None:
     assert decide(late).revisit_seconds == pytest.approx(2.5)
 
 
+@pytest.mark.parametrize(("waited", "expected"), [(0.0, 10.0), (9.0, 10.0), (20.0, 20.0), (45.0, 45.0), (200.0, 60.0)])
+def test_looks_at_a_job_that_starts_become_rarer(waited: float, expected: float) -> None:
+    starting = snapshot(row(claimed=waited), job=job(age=waited), pod=pod("Pending"))
+    assert decide(starting).revisit_seconds == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        snapshot(row(claimed=1228.0), job=job(age=200.0), pod=pod("Pending")),
+        snapshot(row(claimed=1228.0), run=RUN, job=job(), pod=pod()),
+    ],
+    ids=["launched late", "running"],
+)
+def test_no_wait_reaches_past_the_last_deadline(given: Snapshot) -> None:
+    assert decide(given).revisit_seconds == pytest.approx(2.5)
+
+
 def test_a_wait_says_what_it_waits_for() -> None:
     verdict = decide(snapshot(job=job(), pod=pod("Pending", IMAGE_TROUBLE)))
     assert (verdict.reason, verdict.message) == ("ImagePull", "no such image")

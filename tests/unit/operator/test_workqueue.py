@@ -50,3 +50,11 @@ async def test_a_round_is_bounded() -> None:
         queue.add(str(number))
     assert len(await queue.take(3)) == 3
     assert len(queue) == 2
+
+
+async def test_an_id_is_held_until_it_is_taken() -> None:
+    queue = WorkQueue()
+    queue.add("a")
+    assert "a" in queue
+    await queue.take(1)
+    assert "a" not in queue
