@@ -23,6 +23,7 @@ import aiohttp
 import psycopg
 from psycopg import sql
 
+from bench.rows import fill
 from regen_api.cursor import Cursor
 from regen_core.database.migrate import migrate
 from regen_devcluster.postgres import Postgres
@@ -41,33 +42,16 @@ def run() -> dict[str, Any]:
         url = server.create_database("bench")
         migrate(url)
         with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
-            _fill(connection)
+            fill(connection, ROWS)
+            _add_plan(connection)
             connection.execute("CREATE ROLE bench_api LOGIN PASSWORD 'bench' IN ROLE regen_api")
             paths = _paths(connection)
         return asyncio.run(_measured(server.url("bench", user="bench_api", password="bench"), paths))  # noqa: S106
 
 
-def _fill(connection: psycopg.Connection[Any]) -> None:
-    """Ended jobs, one in a hundred FAILED, one in a thousand of a rare type; and a plan. Guards are off for them."""
-    connection.execute("SET session_replication_role = replica")
-    connection.execute('ALTER TABLE "RegenerationJob" DISABLE TRIGGER regen_guard_insert')
-    connection.execute(
-        """INSERT INTO "RegenerationJob"
-               (id, "instructionJson", status, "createdAt", "lockedAt", "completedAt", "outputRef", "errorJson")
-           SELECT md5(n::text),
-                  jsonb_build_object('type', CASE WHEN n %% 1000 = 0 THEN 'asset' ELSE 'document' END, 'version', 1,
-                                     'inputs', '{}'::jsonb),
-                  (CASE WHEN n %% 100 = 0 THEN 'FAILED' ELSE 'COMPLETED' END)::"RegenerationJobStatus",
-                  at, at, at, CASE WHEN n %% 100 = 0 THEN NULL ELSE 's3://b/' || n END,
-                  CASE WHEN n %% 100 = 0 THEN '{"classification": "lost"}'::jsonb END
-           FROM (SELECT n, timestamp '2026-01-01' + n * interval '100 ms' AS at FROM generate_series(1, %s) n) rows""",
-        (ROWS,),
-    )
-    connection.execute('ALTER TABLE "RegenerationJob" ENABLE ALWAYS TRIGGER regen_guard_insert')
-    connection.execute("RESET session_replication_role")
+def _add_plan(connection: psycopg.Connection[Any]) -> None:
     connection.execute("""INSERT INTO "User" VALUES ('u', 'developer', 'pro')""")
     connection.execute("""INSERT INTO "Plan" VALUES ('p', 'u', 'SQL', 'beginner', 5, 'video')""")
-    connection.execute('VACUUM ANALYZE "RegenerationJob"')
 
 
 def _paths(connection: psycopg.Connection[Any]) -> dict[str, str]:
