@@ -24,6 +24,7 @@ from psycopg.types.json import Jsonb
 
 from bench.metered import metered
 from bench.played_node import PlayedNode
+from bench.process import Process
 from bench.rows import fill
 from bench.runner_pod import PROGRAM, RunnerPod
 from regen_core.database.migrate import migrate
@@ -110,23 +111,6 @@ def _succeeded(name: str, usage: Usage) -> Usage:
 
 
 # -- the operator --------------------------------------------------------------------------------------------------------
-
-
-class Process:
-    """What the kernel says of a process."""
-
-    def __init__(self, pid: int) -> None:
-        self._folder = Path("/proc", str(pid))
-
-    def mib(self) -> float:
-        """Resident memory now."""
-        lines = (self._folder / "status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
-
-    def cpu_seconds(self) -> float:
-        """User and system time so far, of all its threads."""
-        fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def _operator(url: str, logins: dict[str, str]) -> dict[str, Any]:
