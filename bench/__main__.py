@@ -8,9 +8,16 @@ import os
 import platform
 from pathlib import Path
 
-from bench import api, database_path, launch, log_fanout
+from bench import api, database_path, launch, log_fanout, size, startup
 
-BENCHMARKS = {"database-path": database_path.run, "launch": launch.run, "api": api.run, "log-fanout": log_fanout.run}
+BENCHMARKS = {
+    "database-path": database_path.run,
+    "launch": launch.run,
+    "api": api.run,
+    "log-fanout": log_fanout.run,
+    "size": size.run,
+    "startup": startup.run,
+}
 
 
 def main() -> None:

@@ -7,13 +7,14 @@ write (a PENDING row and what belongs to it) is a transaction.
 from __future__ import annotations
 
 import asyncio
+import select
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 from psycopg import conninfo
-from sqlalchemy import exc, text
+from sqlalchemy import event, exc, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from regen_core.errors import DatabaseUnavailable
@@ -21,6 +22,7 @@ from regen_core.errors import DatabaseUnavailable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from sqlalchemy.engine.interfaces import AdaptedConnection
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 _RECYCLE_SECONDS = 1800
@@ -39,9 +41,9 @@ class Database:
             max_overflow=0,
             pool_timeout=timeout_seconds,
             pool_recycle=_RECYCLE_SECONDS,
-            pool_pre_ping=True,
             isolation_level="AUTOCOMMIT",  # what most uses want, so that these need not set it and set it back
         )
+        event.listen(self._engine.sync_engine, "checkout", self._checked)
         self._writer = self._engine.execution_options(isolation_level="READ COMMITTED")
         self.last_success: float | None = None
         """``time.monotonic()`` of the last use that the database answered."""
@@ -66,6 +68,19 @@ class Database:
         """Asks for an answer."""
         async with self.reading() as connection:
             await connection.execute(text("SELECT 1"))
+
+    def _checked(self, connection: AdaptedConnection, *_: object) -> None:
+        """Lets no caller have a connection that the server has closed since its last use, and asks the server only where it
+        must: one that is at its end, or says anything between two statements, makes the socket readable.
+        """
+        socket = select.poll()
+        socket.register(connection.driver_connection.fileno(), select.POLLIN)
+        if not socket.poll(0):
+            return
+        try:
+            self._engine.dialect.do_ping(cast("Any", connection))
+        except psycopg.Error as error:
+            raise exc.InvalidatePoolError from error
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         # Prepared statements do not survive transaction poolers.

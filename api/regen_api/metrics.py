@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+# Powers of two: the bounds that a native histogram of schema 0 has, should a scraper make one of them.
+_SECONDS = tuple(2.0**power for power in range(-9, 5))
 
 
 class Metrics:

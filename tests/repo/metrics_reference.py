@@ -29,7 +29,13 @@ process; a change of leader leaves no gap.
 **Label values are bounded.** A type without an executor class is `other`, and so is a cause not listed here.
 Causes: {", ".join(f"`{cause}`" for cause in sorted(CAUSES))}.
 
-**Histograms** have powers of two as bounds, which are those of a native histogram of schema 0.
+**Histograms** serve both ways of scraping. They are exposed as classic ones: prometheus-client writes no native histograms yet
+(its samples can carry one that was read; its `Histogram` fills none). Their bounds are powers of two, which are those of a
+native histogram of schema 0. A Prometheus from 3.0 that scrapes with `convert_classic_histograms_to_nhcb: true` stores each as
+one native series with these very bounds (custom buckets), and should the client learn to write native ones, no bound moves.
+Neighbours are a factor of 2 apart, so that a quantile that is interpolated between two is off by less than that factor. In
+queries, `rate(…_bucket[5m])` with `by (le)` becomes `rate(…[5m])`; alerts and dashboard of the chart use the classic form, so
+keep that too (`always_scrape_classic_histograms: true`).
 """
 
 

@@ -60,8 +60,9 @@ async def test_an_insert_wakes_and_is_looked_at_once_more(database: Database, wo
         await quiet(wakes)
         before = wakes.count
         await world.insert()
-        await wakes.next()
-        await wakes.next()
+        while wakes.count < before + 2:  # both may have come before the insert's own answer
+            await wakes.next()
+        await quiet(wakes)
         assert wakes.count == before + 2, "the hit and its echo"
 
 
