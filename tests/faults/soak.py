@@ -32,12 +32,13 @@ from tests.faults.conftest import BUDGETS, CLASSES
 from tests.faults.control import Control
 from tests.faults.http_proxy import HttpProxy
 from tests.faults.proxy import Proxy
+from tests.faults.warm import Forks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 OPERATORS: Final = ("operator-1", "operator-2")
-AT_ONCE: Final = 6
+AT_ONCE: Final = 16
 BACKLOG: Final = 60
 QUIET_SECONDS: Final = 300.0
 RETRY_SECONDS: Final = 0.5
@@ -208,8 +209,10 @@ class Soak:
         process = self._case.stack.operators[self._random.choice(OPERATORS)]
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGSTOP)
-            await asyncio.sleep(self._random.uniform(1, 6))
-            process.send_signal(signal.SIGCONT)
+            try:
+                await asyncio.sleep(self._random.uniform(1, 6))
+            finally:  # where the faults end meanwhile too: a stopped operator would not hear that it shall end
+                process.send_signal(signal.SIGCONT)
 
     async def _kill_container(self) -> None:
         groups = [pid for pids in self._case.stack.node.kubelet.process_ids.values() for pid in pids]
@@ -317,10 +320,11 @@ async def soak(stack: Stack, control: Control, count: int, seed: int, say: Calla
         return await Soak(case, Proxies(operator, runner, api, objects), count, seed, say).run()
 
 
-def stack_config(control: Control) -> StackConfig:
+def stack_config(control: Control, forks: Forks) -> StackConfig:
     """A stack whose finished Jobs go after a minute, so that its memory does not grow with the number of jobs."""
     classes = {name: {"image": TEST_IMAGE, **keys} for name, keys in CLASSES.items()}
-    return StackConfig(programs=control.programs, runner={**BUDGETS, "ttlSecondsAfterFinished": 60}, classes=classes)
+    runner = {**BUDGETS, "ttlSecondsAfterFinished": 60}
+    return StackConfig(programs=control.programs, start=forks, runner=runner, classes=classes)
 
 
 async def _main(count: int, seed: int) -> int:
@@ -332,7 +336,8 @@ async def _main(count: int, seed: int) -> int:
     async with AsyncExitStack() as cleanup:
         folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="regen-soak-"))
         control = Control(Path(folder, "control"))
-        stack = await cleanup.enter_async_context(Stack(stack_config(control)))
+        forks = cleanup.enter_context(Forks(control))
+        stack = await cleanup.enter_async_context(Stack(stack_config(control, forks)))
         report = await soak(stack, control, count, seed, say)
     say(report.table())
     return 1 if report.violations or report.lost or report.duplicates else 0
