@@ -1,8 +1,8 @@
 """Starts the runner's programs by fork from processes that have imported them: what a job costs is then its work.
 
 Only the start differs from a real container's: same code, sandbox, signals, files and exit codes. ``/proc/<pid>/environ``
-shows the first process's environment, the hash seed of prepare and publish is that of their first process, and modules that
-the program imports on its way to a completed job are there from the beginning.
+shows the first process's environment, the hash seed of prepare and publish is that of their first process, and what the
+program imports on its way to a completed job, and botocore reads of its own files, is there from the beginning.
 """
 
 from __future__ import annotations
