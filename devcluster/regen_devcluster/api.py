@@ -120,6 +120,8 @@ class KubernetesAPI:
             _log.debug("%s %s by %s: %s", request.method, request.rel_url, requests.user(request), error.message)
             headers = {"Retry-After": "1"} if "retryAfterSeconds" in error.details else None
             return _json(dump(error.as_status()), error.code, headers)
+        except ConnectionResetError:
+            return web.Response()  # to nobody: the client has gone while it was answered
         except web.HTTPRequestEntityTooLarge:
             too_large = APIError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {_MAX_BODY}")
             return _json(dump(too_large.as_status()), 413)

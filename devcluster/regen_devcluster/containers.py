@@ -74,8 +74,9 @@ class Container:
         termination_log = folder.termination_log(self.name)
         termination_log.touch()
         env[TERMINATION_LOG] = str(termination_log)
+        where = folder.working_folder(self.name)
         try:
-            self.process = ContainerProcess(command, env, folder.working_folder(self.name), folder.log(self.name))
+            self.process = ContainerProcess(command, env, where, folder.log(self.name), image.start)
         except StartFailed as error:
             self._end(_START_ERROR, "StartError", f"failed to create containerd task: {error}: unknown", _EPOCH)
         else:

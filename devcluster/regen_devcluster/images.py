@@ -6,8 +6,12 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from regen_devcluster.process import start_program
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from regen_devcluster.process import Start
 
 _NAME: Final = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _HOST: Final = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?/)?"
@@ -23,11 +27,13 @@ class ImageEnvironment:
         path: the ``PATH`` on which the container's command is looked up.
         env: further variables; a container's own ``env`` wins over them.
         entrypoint: the command of a container that names none.
+        start: how its programs are started.
     """
 
     path: str
     env: Mapping[str, str] = field(default_factory=dict)
     entrypoint: tuple[str, ...] = ()
+    start: Start = start_program
 
     @property
     def variables(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +26,45 @@ class StartFailed(Exception):
     """The program cannot be started; the message is in containerd's words."""
 
 
+class Child(Protocol):
+    """A process that was started and leads a session of its own; its id is not given to another before ``wait``."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+        ...
+
+    def wait(self) -> int:
+        """Reaps it once it has ended: its exit status, or -n after signal n."""
+        ...
+
+
+class Start(Protocol):
+    """A way to start a program."""
+
+    def __call__(self, command: Sequence[str], env: Mapping[str, str], folder: Path, log: Path) -> Child:
+        """Starts ``command``, whose first word is a path, in ``folder``; its output is appended to ``log``.
+
+        Raises:
+            OSError: it cannot be executed.
+        """
+        ...
+
+
+def start_program(command: Sequence[str], env: Mapping[str, str], folder: Path, log: Path) -> Child:
+    """The program itself, as ``Start`` says."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            env=dict(env),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
 class ContainerProcess:
     """A running process and its group; ``pid`` is also the group's id.
 
@@ -33,19 +72,12 @@ class ContainerProcess:
         StartFailed: no such program on the ``PATH`` of ``env``, or it cannot be executed.
     """
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str], folder: Path, log: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], env: Mapping[str, str], folder: Path, log: Path, start: Start = start_program
+    ) -> None:
         program = _program(command, env, folder)
         try:
-            with log.open("ab") as output:
-                self._process = subprocess.Popen(
-                    [program, *command[1:]],
-                    env=dict(env),
-                    cwd=folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
+            self._process = start([program, *command[1:]], env, folder, log)
         except OSError as error:
             raise StartFailed(f'exec: "{command[0]}": {(error.strerror or str(error)).lower()}') from error
         self.pid = self._process.pid

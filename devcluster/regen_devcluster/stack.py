@@ -183,7 +183,8 @@ class Stack:
         # both ends of the node agent's life lie within the API's
         await self.api.start(self.config.api_port)
         cleanup.push_async_callback(self.api.stop)
-        node = NodeAgent(self.api.store, images(self.config.programs), folder, max_pods=self.config.max_pods)
+        images_here = images(self.config.programs, self.config.start)
+        node = NodeAgent(self.api.store, images_here, folder, max_pods=self.config.max_pods)
         self._node = await cleanup.enter_async_context(node)
         stack_objects.install(self.api.store, self.config, self.database_url("runner"), self.store.runner_environment)
         self.api.write_kubeconfig(self.kubeconfig, namespace=self.config.namespace)

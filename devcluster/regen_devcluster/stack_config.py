@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from regen_devcluster.images import ImageEnvironment
 from regen_devcluster.outside import CONTEXT_VARIABLE, require_test_cluster
+from regen_devcluster.process import start_program
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from regen_devcluster.process import Start
 
 RUNNER_IMAGE: Final = "regen-runner:dev"
 TEST_IMAGE: Final = "regen-test-runner:dev"
@@ -67,6 +70,7 @@ class StackConfig:
         signing_key: an Ed25519 private key (PEM) that signs the provenance; None leaves it unsigned.
         cpu: what each executor's container asks of a node.
         programs: a folder whose programs are found before the installed ones, in pods and for operators.
+        start: how the programs of pods are started on the embedded node.
     """
 
     namespace: str = "regen"
@@ -86,6 +90,7 @@ class StackConfig:
     signing_key: str | None = field(default=None, repr=False)
     cpu: str = "500m"
     programs: Path | None = None
+    start: Start = start_program
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -157,17 +162,18 @@ def test_types() -> list[str]:
     return sorted({entry.name for package in found for entry in package.entry_points if entry.group == _ENTRY_POINTS})
 
 
-def images(programs: Path | None = None) -> dict[str, ImageEnvironment]:
+def images(programs: Path | None = None, start: Start = start_program) -> dict[str, ImageEnvironment]:
     """What stands for the images: the programs of this Python environment, with the variables that the real images set.
 
     Args:
         programs: a folder whose programs are found first.
+        start: how they are started.
     """
     path = os.pathsep.join((*([str(programs)] if programs else []), sysconfig.get_path("scripts"), os.defpath))
     env = {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
-    found = {RUNNER_IMAGE: ImageEnvironment(path, env)}
+    found = {RUNNER_IMAGE: ImageEnvironment(path, env, start=start)}
     if TEST_EXECUTORS.is_dir():
-        found[TEST_IMAGE] = ImageEnvironment(path, {**env, "PYTHONPATH": str(TEST_EXECUTORS)})
+        found[TEST_IMAGE] = ImageEnvironment(path, {**env, "PYTHONPATH": str(TEST_EXECUTORS)}, start=start)
     return found
 
 

@@ -16,10 +16,10 @@ _KILLED = "killed "
 
 
 class Control:
-    """One folder. ``programs`` holds regen's programs, each run by ``crash.py``."""
+    """One ``folder``. ``programs`` holds regen's programs, each run by ``crash.py``."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self.programs = folder / "programs"
         self.programs.mkdir(parents=True)
         for name in ("regen-operator", "regen-runner", "regen"):
@@ -31,13 +31,13 @@ class Control:
 
     def plan(self, points: Iterable[str] = ()) -> None:
         """Forgets what was, and arms ``points``."""
-        killed = self._folder / "killed"
+        killed = self.folder / "killed"
         killed.mkdir(exist_ok=True)
         for marker in killed.iterdir():
             marker.unlink()
         for name in ("passed", "starts"):
-            (self._folder / name).write_bytes(b"")
-        (self._folder / "plan").write_text("".join(f"{point}\n" for point in points))
+            (self.folder / name).write_bytes(b"")
+        (self.folder / "plan").write_text("".join(f"{point}\n" for point in points))
 
     @property
     def planned(self) -> set[str]:
@@ -60,4 +60,4 @@ class Control:
         return Counter(self._lines("starts"))
 
     def _lines(self, name: str) -> list[str]:
-        return (self._folder / name).read_text().splitlines()
+        return (self.folder / name).read_text().splitlines()

@@ -146,11 +146,17 @@ def shift_clock(seconds: float) -> None:
     lease.datetime = Shifted  # type: ignore[attr-defined]
 
 
+def watch_for(part: str, folder: Path) -> Points:
+    """Puts the points of ``part`` around its seams as its modules are loaded; ``folder`` is the control folder."""
+    points = Points(folder)
+    sys.meta_path.insert(0, Finder([seam for seam in SEAMS if seam.program == part], points))  # type: ignore[arg-type]
+    return points
+
+
 def main() -> None:
     """Runs the program."""
     folder, program, *arguments = sys.argv[1:]
-    part = {"regen-operator": "operator"}.get(program) or (arguments[0] if arguments else "")
-    sys.meta_path.insert(0, Finder([seam for seam in SEAMS if seam.program == part], Points(Path(folder))))  # type: ignore[arg-type]
+    watch_for({"regen-operator": "operator"}.get(program) or (arguments[0] if arguments else ""), Path(folder))
     sys.argv = [program, *arguments]
     if program == "regen-operator" and (offset := os.environ.pop("FAULTS_CLOCK_SECONDS", "")):
         shift_clock(float(offset))

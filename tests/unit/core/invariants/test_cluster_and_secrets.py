@@ -44,6 +44,14 @@ def test_a_secret_is_found_and_not_repeated() -> None:
     assert violation.message == "a log: expected no secret, got one"
 
 
+@pytest.mark.parametrize("text", ["{}", "x-{}", "{}_y", "a{}b c", '{{"url": "postgres://me:{}@there"}}', "\n{}", "é{}é"])
+@pytest.mark.parametrize("secret", ["hunter2-hunter2", "pass word+/=!", "f" * 64])
+def test_a_secret_is_found_wherever_it_stands_among_many(text: str, secret: str) -> None:
+    others = [*(f"{number:064x}" for number in range(100)), "other-secret_1", "?another one?"]
+    assert check_leaks({"a log": text.format(secret)}, [*others, secret])
+    assert check_leaks({"a log": text.format(secret[:-1])}, [*others, secret]) == []
+
+
 def test_no_secret_no_violation() -> None:
     assert check_leaks({"a log": "all is well"}, ["hunter2-hunter2"]) == []
 
