@@ -8,7 +8,7 @@ import os
 import platform
 from pathlib import Path
 
-from bench import api, database_path, launch, log_fanout, size, startup
+from bench import api, database_path, launch, log_fanout, pods, scaling, size, startup
 
 BENCHMARKS = {
     "database-path": database_path.run,
@@ -17,6 +17,8 @@ BENCHMARKS = {
     "log-fanout": log_fanout.run,
     "size": size.run,
     "startup": startup.run,
+    "scaling": scaling.run,
+    "pods": pods.run,
 }
 
 

@@ -14,6 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -36,8 +37,6 @@ from regen_devcluster.stack_objects import install
 from regen_devcluster.stack_store import s3_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bench.metered import Usage
 
 ROWS: Final = int(os.environ.get("BENCH_ROWS", "1000000"))
@@ -68,14 +67,20 @@ def run() -> dict[str, Any]:
     with Postgres(fsync=True) as server:
         url = server.create_database("bench")
         migrate(url)
-        logins = {}
         with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
-            for role in ("operator", "runner"):
-                connection.execute(f"CREATE ROLE bench_{role} LOGIN PASSWORD 'bench' IN ROLE regen_{role}".encode())
-                logins[role] = server.url("bench", user=f"bench_{role}", password="bench")  # noqa: S106
+            logins = make_logins(connection, server)
             programs = _programs(connection, logins["runner"])
             fill(connection, ROWS)
-        return {"programs": programs, "operator": asyncio.run(_operator(url, logins))}
+        return {"programs": programs, "operator": asyncio.run(with_operator(url, logins, _phases))}
+
+
+def make_logins(connection: psycopg.Connection[Any], server: Postgres) -> dict[str, str]:
+    """URLs of new logins of the database ``bench`` by their role: operator and runner."""
+    logins = {}
+    for role in ("operator", "runner"):
+        connection.execute(f"CREATE ROLE bench_{role} LOGIN PASSWORD 'bench' IN ROLE regen_{role}".encode())
+        logins[role] = server.url("bench", user=f"bench_{role}", password="bench")  # noqa: S106
+    return logins
 
 
 # -- the runner's programs -----------------------------------------------------------------------------------------------
@@ -113,7 +118,12 @@ def _succeeded(name: str, usage: Usage) -> Usage:
 # -- the operator --------------------------------------------------------------------------------------------------------
 
 
-async def _operator(url: str, logins: dict[str, str]) -> dict[str, Any]:
+Phases = Callable[[Process, psycopg.AsyncConnection[Any], PlayedNode, Callable[[], int]], Awaitable[dict[str, Any]]]
+"""What is done with an operator's process: a connection inserts, a node plays the pods, custom resources are counted."""
+
+
+async def with_operator(url: str, logins: dict[str, str], phases: Phases) -> dict[str, Any]:
+    """Runs an operator and, with it, ``phases``."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         api = KubernetesAPI()
@@ -136,7 +146,7 @@ async def _operator(url: str, logins: dict[str, str]) -> dict[str, Any]:
         def live() -> int:
             return len(api.store.select(CUSTOM))
 
-        return await _phases(Process(child.pid), connection, node, live)
+        return await phases(Process(child.pid), connection, node, live)
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:
@@ -151,16 +161,24 @@ async def _phases(
     print(f"\n{'operator':<20}{'MiB first':>10}{'last':>7}{'most':>7}{'mCPU':>7}{'CRs':>7}   {ROWS:,} ended jobs")
     await asyncio.sleep(SETTLE_SECONDS)
     raw["idle"] = await _watched("idle, no CR", process, IDLE_SECONDS, live)
+    raw["churn"] = await churned(process, connection, node, live, 60 * MINUTES)
+    print("goal: < 150 MiB with 1,000 live CRs and flat; < 5 mCPU idle")
+    return raw
+
+
+async def churned(
+    process: Process, connection: psycopg.AsyncConnection[Any], node: PlayedNode, live: Callable[[], int], seconds: float
+) -> dict[str, Any]:
+    """Prints and answers memory and CPU while jobs begin and end, and how many ended."""
     async with asyncio.TaskGroup() as group:
         work = [group.create_task(node.run()), group.create_task(_churn(connection, node))]
         await _until(lambda: live() >= LIVE and node.completed > 0, f"{LIVE} custom resources and a completed job")
         await asyncio.sleep(SETTLE_SECONDS)
-        raw["churn"] = await _watched(f"{PER_SECOND:g} jobs/s", process, 60 * MINUTES, live)
-        raw["churn"]["completed"] = node.completed
+        before = node.completed
+        watched = await _watched(f"{PER_SECOND:g} jobs/s", process, seconds, live)
         for task in work:
             task.cancel()
-    print("goal: < 150 MiB with 1,000 live CRs and flat; < 5 mCPU idle")
-    return raw
+    return watched | {"completed": node.completed - before}
 
 
 async def _churn(connection: psycopg.AsyncConnection[Any], node: PlayedNode) -> None:
@@ -196,4 +214,4 @@ async def _watched(name: str, process: Process, seconds: float, live: Callable[[
     print(
         f"{name:<20}{first:>10.1f}{last:>7.1f}{max(samples):>7.1f}{millicores:>7.1f}{live():>7}   {seconds:.0f} s", flush=True
     )
-    return {"mib": samples, "millicores": millicores, "resources": live()}
+    return {"mib": samples, "millicores": millicores, "seconds": time.monotonic() - began, "resources": live()}

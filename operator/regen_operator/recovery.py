@@ -47,7 +47,8 @@ Check = Callable[[Snapshot], "Verdict | None"]
 
 START_REVISIT_SECONDS: Final = 10.0
 """The first look at a job that starts. Watches tell what happens to it, so each later look comes after twice the time."""
-LONGEST_START_REVISIT_SECONDS: Final = 60.0
+LONGEST_START_REVISIT_SECONDS: Final = 25.0
+"""An event that a watch lost is still found within half a minute."""
 RUN_REVISIT_SECONDS: Final = 60.0
 DELETION_PATIENCE_SECONDS: Final = 3.0
 

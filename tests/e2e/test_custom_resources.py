@@ -66,8 +66,8 @@ async def test_a_deleted_mirror_changes_no_row_and_is_made_again(world: World) -
 async def test_a_job_costs_at_most_six_api_writes(world: World) -> None:
     if world.stack.config.kubeconfig:
         pytest.skip("not proven here: only the embedded API counts its writes")
-    ids = [await world.insert("probe_noop", {}) for _ in range(10)]
     before = writes(world)
+    ids = [await world.insert("probe_noop", {}) for _ in range(10)]
     for job_id in ids:
         await world.ended(job_id)
         await world.mirrored(job_id, "COMPLETED")
