@@ -162,7 +162,7 @@ def test_a_wait_says_when_to_look_again() -> None:
     assert decide(late).revisit_seconds == pytest.approx(2.5)
 
 
-@pytest.mark.parametrize(("waited", "expected"), [(0.0, 10.0), (9.0, 10.0), (20.0, 20.0), (45.0, 45.0), (200.0, 60.0)])
+@pytest.mark.parametrize(("waited", "expected"), [(0.0, 10.0), (9.0, 10.0), (20.0, 20.0), (45.0, 25.0), (200.0, 25.0)])
 def test_looks_at_a_job_that_starts_become_rarer(waited: float, expected: float) -> None:
     starting = snapshot(row(claimed=waited), job=job(age=waited), pod=pod("Pending"))
     assert decide(starting).revisit_seconds == pytest.approx(expected)
