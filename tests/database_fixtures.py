@@ -7,6 +7,7 @@ Asia/Tokyo, so that a local time written where UTC belongs is nine hours off. No
 from __future__ import annotations
 
 import itertools
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from regen_core.database.roles import Roles
 from regen_devcluster.postgres import Postgres
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TEMPLATE = "regen_template"
 LOGIN_PASSWORD = "a login of the tests"
@@ -90,12 +91,23 @@ def database_template(postgres_server: Postgres) -> str:
 
 
 @pytest.fixture
-def database(postgres_server: Postgres, database_template: str) -> Iterator[Database]:
+def copy_of(postgres_server: Postgres) -> Iterator[Callable[[str], Database]]:
+    """Makes a database of the test's own from a template's name."""
+    with ExitStack() as cleanup:
+
+        def copied(template: str) -> Database:
+            name = f"regen_test_{next(_names)}"
+            postgres_server.create_database(name, template=template)
+            cleanup.callback(postgres_server.drop_database, name)
+            return Database(postgres_server, name)
+
+        yield copied
+
+
+@pytest.fixture
+def database(copy_of: Callable[[str], Database], database_template: str) -> Database:
     """A migrated, empty database."""
-    name = f"regen_test_{next(_names)}"
-    postgres_server.create_database(name, template=database_template)
-    yield Database(postgres_server, name)
-    postgres_server.drop_database(name)
+    return copy_of(database_template)
 
 
 @pytest.fixture

@@ -1,47 +1,22 @@
-"""Does axe-core find nothing to complain of, on any page, at either size, light and dark?"""
+"""Does axe-core find nothing to complain of where a form is refused, and would it? (The pages: test_screens.)"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pytest
-from axe_playwright_python.sync_playwright import Axe
-
-from tests.console.seed import seed
-from tests.console.test_screens import PAGES, SIZES
+from tests.console.axe import violations
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import psycopg
-    from playwright.sync_api import Page
-
     from tests.console.conftest import Open, Start
 
 
-def violations(page: Page) -> list[str]:
-    """What axe says of the page as it is."""
-    results = Axe().run(page).response
-    assert len(results["passes"]) > 10, "axe looked at nothing"
-    return [f"{one['id']}: {[node['target'] for node in one['nodes']]}" for one in results["violations"]]
-
-
-@pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark")])
-def test_no_page_has_a_violation(
-    start: Start, open_window: Open, superuser: psycopg.Connection[Any], outputs: Path, *, size: str, scheme: str
-) -> None:
-    seed(superuser, outputs)
-    page = open_window(start(cap_total=1), viewport=SIZES[size], color_scheme=scheme)
-    found = {}
-    for name, path in PAGES.items():
-        page.goto(path)
-        found[name] = violations(page)
+def test_a_form_with_errors_has_none(start: Start, open_window: Open) -> None:
+    page = open_window(start())
     page.goto("/admin/new?editor=json")
     page.locator("#inputs").fill("[]")
     page.get_by_role("button", name="Make the job").click()
     page.get_by_role("alert").wait_for()
-    found["form with errors"] = violations(page)
-    assert {name: faults for name, faults in found.items() if faults} == {}
+    assert violations(page) == []
 
 
 def test_axe_finds_what_is_wrong(start: Start, open_window: Open) -> None:

@@ -1,4 +1,7 @@
-"""Do the pages fit a desktop and a phone, light and dark, and what do they look like? (The pictures are in build/console.)"""
+"""Do the pages fit a desktop and a phone, light and dark, and does axe-core find nothing to complain of?
+
+What they look like is kept in build/console.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.console.axe import violations
 from tests.console.pictures import sees_pdf
 from tests.console.seed import Seeded, add, seed
 from tests.integration.database.jobs import claim, fail_run
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 
 PICTURES = Path(__file__).resolve().parents[2] / "build" / "console"
 SIZES = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
+JUDGED = {("desktop", "light"), ("phone", "dark")}
+"""Either size and either scheme once: axe takes as long as all else together."""
 IDS = Seeded()
 PAGES = {
     "login": "/admin/login",
@@ -50,13 +56,17 @@ def test_pages_fit(
     seed(superuser, outputs)
     page = open_window(start(cap_total=1), viewport=SIZES[size], color_scheme=scheme)
     PICTURES.mkdir(parents=True, exist_ok=True)
+    found = {}
     for name, path in PAGES.items():
         page.goto(path)
+        if (size, scheme) in JUDGED:
+            found[name] = violations(page)
         times = page.locator("[data-since]").all_inner_texts()
         assert all(re.search(r"\d (s|min|h|d)", text) for text in times), f"{name}: times do not count: {times}"
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0, name
         is_paper = name == "paper" and sees_pdf(page)  # which is painted anew where the window is stretched for a whole page
         page.screenshot(path=PICTURES / f"{name}-{size}-{scheme}.png", full_page=not is_paper)
+    assert {name: faults for name, faults in found.items() if faults} == {}
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -74,7 +74,7 @@ def target(empty_database: Database) -> Iterator[Connection]:
 
 
 @pytest.mark.timeout(600)  # some two hundred migrations
-@pytest.mark.parametrize(("prepare", "least"), [(adoption, 100), (upgrade, 30)])
+@pytest.mark.parametrize(("prepare", "least"), [pytest.param(adoption, 100, marks=pytest.mark.exhaustive), (upgrade, 30)])
 def test_every_statement_may_be_the_last(
     empty_database: Database, target: Connection, prepare: Callable[[Connection], None], least: int
 ) -> None:

@@ -15,18 +15,27 @@ from tests.integration.database.jobs import claim, complete, fail, insert, runni
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from regen_devcluster.postgres import Postgres
     from tests.database_fixtures import Database
 
+pytestmark = pytest.mark.xdist_group("crowd")
 Connection = psycopg.Connection[Any]
+CROWD = "regen_crowd"
 OURS = {"RegenerationJob", "RegenerationRun", "RegenerationOutput", "AuditEvent"}
 
 
-@pytest.fixture(params=[0, 50_000])
-def crowded(database: Database, request: pytest.FixtureRequest) -> Iterator[Connection]:
-    """A superuser of a database with finished rows, their fences and events, whose nested statements' plans are reported."""
-    with database.connect() as connection:
-        if request.param:
-            _finish(connection, request.param)
+@pytest.fixture(scope="session")
+def crowd(postgres_server: Postgres, database_template: str) -> str:
+    """The name of a database with 50,000 finished rows, their fences and events, to be copied."""
+    with psycopg.connect(postgres_server.create_database(CROWD, template=database_template), autocommit=True) as connection:
+        _finish(connection, 50_000)
+    return CROWD
+
+
+@pytest.fixture(params=["database_template", "crowd"])
+def crowded(copy_of: Callable[[str], Database], request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """A superuser of a database with and without the finished rows, whose nested statements' plans are reported."""
+    with copy_of(request.getfixturevalue(request.param)).connect() as connection:
         for setting in (
             "LOAD 'auto_explain'",
             "SET plan_cache_mode = force_generic_plan",
@@ -126,7 +135,7 @@ def test_the_operators_failing(crowded: Connection) -> None:
     assert_indexed(plans(crowded, lambda: fail(crowded, *entries)))
 
 
-@pytest.mark.parametrize("crowded", [50_000], indirect=True)
+@pytest.mark.parametrize("crowded", ["crowd"], indirect=True)
 def test_the_recent_repair(crowded: Connection) -> None:
     running(crowded, "j")
     recent = "SELECT * FROM regen_audit_repair_v1(100, (now() AT TIME ZONE 'UTC') + interval '10 hours')"
@@ -141,7 +150,7 @@ CENSUS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("crowded", [50_000], indirect=True)
+@pytest.mark.parametrize("crowded", ["crowd"], indirect=True)
 @pytest.mark.parametrize("name", CENSUS)
 def test_what_the_metrics_read(crowded: Connection, name: str) -> None:
     for number in range(300):
