@@ -8,8 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from bench.database.regen import CLAIM, COMPLETE, START
 from regen_devcluster.postgres import client_program
 
@@ -69,10 +67,3 @@ def transactions(url: str, script: str, each: int, *, clients: int = 1, variable
         message = f"pgbench: expected every transaction to succeed, got exit status {done.returncode}: {done.stderr[-2000:]}"
         raise RuntimeError(message)
     return float(found.group(1))
-
-
-def tables_of(url: str) -> int:
-    """Rows in regen's job table: what a run of ``transactions`` is checked by."""
-    with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
-        row = connection.execute('SELECT count(*) FROM "RegenerationJob"').fetchone()
-    return int(row[0]) if row else 0

@@ -50,13 +50,13 @@ class Regen:
     name = "regen"
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
         migrate(url)
 
     def fill(self, depth: int) -> str:
         """Queues ``depth`` jobs; the beginning of their ids."""
         prefix = f"d{next(_numbers)}"
-        with psycopg.connect(self._url, autocommit=True, connect_timeout=10) as connection:
+        with psycopg.connect(self.url, autocommit=True, connect_timeout=10) as connection:
             connection.execute(FILL, (prefix, depth))
             connection.execute("VACUUM ANALYZE")
             connection.execute("CHECKPOINT")
@@ -64,7 +64,7 @@ class Regen:
 
     def verify(self, prefix: str, depth: int) -> None:
         """Refuses a figure of jobs that did not become COMPLETED."""
-        with psycopg.connect(self._url, autocommit=True, connect_timeout=10) as connection:
+        with psycopg.connect(self.url, autocommit=True, connect_timeout=10) as connection:
             row = connection.execute(_DONE, (f"{prefix}-%",)).fetchone()
         require_all(self.name, row[0] if row else 0, depth)
 
@@ -80,7 +80,7 @@ class Regen:
     async def idle_worker(self) -> AsyncIterator[_Idle]:
         """The operator's listener and dispatcher; where it would launch, the clock stops."""
         idle = _Idle()
-        database = Database(self._url, pool_size=2, timeout_seconds=30.0)
+        database = Database(self.url, pool_size=2, timeout_seconds=30.0)
         claim = Claim(
             batch=20, caps=Caps(total=1_000_000, per_type={}, per_requester=None), known_types=frozenset({"document"})
         )
@@ -92,13 +92,11 @@ class Regen:
             metrics=Metrics(["document"]),
             poll_seconds=1.0,
         )
-        listener = Listener(self._url, dispatcher.wake, timeout_seconds=30.0)
+        listener = Listener(self.url, dispatcher.wake, timeout_seconds=30.0)
         await database.open()
         tasks = [asyncio.create_task(listener.run()), asyncio.create_task(dispatcher.run())]
         try:
-            async with await psycopg.AsyncConnection.connect(
-                self._url, autocommit=True, prepare_threshold=0
-            ) as idle.connection:
+            async with await psycopg.AsyncConnection.connect(self.url, autocommit=True, prepare_threshold=0) as idle.connection:
                 async with asyncio.timeout(30):
                     while listener.proven is None:  # noqa: ASYNC110 - once, before anything is measured
                         await asyncio.sleep(0.01)
