@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from bench.database import delay, drain, flat, inserters, pickup, sizes, writers
 from bench.database.pgbench import Pgbench, available
@@ -26,6 +29,7 @@ def run() -> dict[str, Any]:
     if unknown := set(parts) - set(PARTS):
         message = f"BENCH_DATABASE_PARTS: expected some of {', '.join(PARTS)}, got {', '.join(sorted(unknown))}"
         raise SystemExit(message)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     raw: dict[str, Any] = {}
     with Postgres(fsync=True, settings=SETTINGS) as server:
         queues = _Queues(server)

@@ -1,7 +1,7 @@
 """One writer per pod, the real pattern: 32 processes that each start and complete their own jobs, one by one.
 
-``python -m bench.database.writers URL MODE`` is one of them: it says that it is ready, waits for a line of ids, and ends when
-it has done them. Mode ``kept`` keeps one connection; ``pod`` uses the runner's own class, which connects for each call.
+``python -m bench.database.writers URL`` is one of them: it reads lines of a mode and ids. Mode ``kept`` keeps one connection;
+``pod`` uses the runner's own class, which connects for each call.
 """
 
 from __future__ import annotations
@@ -23,45 +23,71 @@ from regen_core.states import Complete, Start
 from regen_runner.database import RunnerDatabase
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from bench.database.regen import Regen
 
 PATIENCE_SECONDS = 300
 
 
+MODES = ("kept", "pod")
+
+
 def measure(regen: Regen, url: str) -> dict[str, list[float]]:
     """Jobs per second of every round by mode, in turn; the claim is not timed."""
-    rates: dict[str, list[float]] = {"kept": [], "pod": []}
-    for _ in range(sizes.ROUNDS):
-        for mode, values in rates.items():
-            values.append(_round(regen, url, mode))
+    rates: dict[str, list[float]] = {mode: [] for mode in MODES}
+    with ExitStack() as stack:
+        writers = [stack.enter_context(_Writer(url)) for _ in range(sizes.WRITERS)]
+        for one in writers:
+            one.wait()
+        for _ in range(sizes.ROUNDS):
+            for mode, values in rates.items():
+                values.append(_round(regen, url, mode, writers))
     return rates
 
 
-def _round(regen: Regen, url: str, mode: str) -> float:
+class _Writer:
+    """One process."""
+
+    def __init__(self, url: str) -> None:
+        command = [sys.executable, "-m", "bench.database.writers", url]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=PATIENCE_SECONDS)  # it ends with its input
+
+    def wait(self) -> None:
+        """Until it has nothing to do.
+
+        Raises:
+            RuntimeError: it ended.
+        """
+        assert self._process.stdout is not None
+        if self._process.stdout.readline() != "ready\n":
+            message = "writer: expected it to become ready, got its end; its error is above"
+            raise RuntimeError(message)
+
+    def give(self, mode: str, ids: list[str]) -> None:
+        """Has it start and complete the jobs ``ids``."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(" ".join((mode, *ids)) + "\n")
+        self._process.stdin.flush()
+
+
+def _round(regen: Regen, url: str, mode: str, writers: list[_Writer]) -> float:
     prefix = regen.fill(sizes.WRITER_JOBS)
     with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
         ids = [row[0] for row in connection.execute(CLAIM.format(batch="%s"), (sizes.WRITER_JOBS,))]
     require_all("claim", len(ids), sizes.WRITER_JOBS)
-    command = [sys.executable, "-m", "bench.database.writers", url, mode]
-    with ExitStack() as stack:
-        writers = [
-            stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-            for _ in range(sizes.WRITERS)
-        ]
-        for one in writers:
-            assert one.stdout is not None
-            one.stdout.readline()
-        began = time.perf_counter()
-        for number, one in enumerate(writers):
-            assert one.stdin is not None
-            one.stdin.write(" ".join(ids[number :: sizes.WRITERS]) + "\n")
-            one.stdin.flush()
-        for one in writers:
-            assert one.stdout is not None
-            one.stdout.readline()
-        seconds = time.perf_counter() - began
-        for one in writers:
-            one.communicate(timeout=PATIENCE_SECONDS)
+    began = time.perf_counter()
+    for number, one in enumerate(writers):
+        one.give(mode, ids[number :: len(writers)])
+    for one in writers:
+        one.wait()
+    seconds = time.perf_counter() - began
     regen.verify(prefix, sizes.WRITER_JOBS)
     return sizes.WRITER_JOBS / seconds
 
@@ -73,24 +99,27 @@ def show(rates: dict[str, list[float]]) -> None:
         print(f"{name:<42}{statistics.median(rates[mode]):>8,.0f} jobs/s", flush=True)
 
 
-def work(url: str, mode: str) -> None:
-    """One process."""
-    if mode == "pod":
-        database = RunnerDatabase(url, "bench")
+def work(url: str) -> None:
+    """One process: says that it is ready, does what a line says, and says so again."""
+    database = RunnerDatabase(url, "bench")
+    with psycopg.connect(url, autocommit=True, connect_timeout=10, prepare_threshold=0) as connection:
         print("ready", flush=True)
-        for job_id in sys.stdin.readline().split():
-            output = OutputRow("a", f"s3://b/{job_id}/a", "0" * 64, 1, "text/plain")
-            database.start(Start(job_id, "uid", "pod", "n" * 64))
-            database.complete(Complete(job_id, "n" * 64, f"s3://b/{job_id}/manifest.json", (output,)))
-    else:
-        with psycopg.connect(url, autocommit=True, connect_timeout=10, prepare_threshold=0) as connection:
-            connection.execute("SELECT 1")
+        for line in sys.stdin:
+            mode, *ids = line.split()
+            for job_id in ids:
+                if mode == "pod":
+                    _as_the_pod(database, job_id)
+                else:
+                    connection.execute(START.format(ids="%s"), ([job_id],))
+                    connection.execute(COMPLETE.format(ids="%s"), ([job_id],))
             print("ready", flush=True)
-            for job_id in sys.stdin.readline().split():
-                connection.execute(START.format(ids="%s"), ([job_id],))
-                connection.execute(COMPLETE.format(ids="%s"), ([job_id],))
-    print("done", flush=True)
+
+
+def _as_the_pod(database: RunnerDatabase, job_id: str) -> None:
+    output = OutputRow("a", f"s3://b/{job_id}/a", "0" * 64, 1, "text/plain")
+    database.start(Start(job_id, "uid", "pod", "n" * 64))
+    database.complete(Complete(job_id, "n" * 64, f"s3://b/{job_id}/manifest.json", (output,)))
 
 
 if __name__ == "__main__":
-    work(sys.argv[1], sys.argv[2])
+    work(sys.argv[1])
