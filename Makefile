@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.bench-installed
 WORKERS ?= 4
 ifdef REGEN_TEST_LOAD_IMAGE # cluster-test builds the images and loads them under these names
 export REGEN_TEST_OPERATOR_IMAGE ?= localhost/regen-operator:dev
@@ -51,8 +52,12 @@ format: $(STAMP) ## format and mend what can be mended
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format --quiet .
 
-bench: $(STAMP) ## benchmarks, each a table of ratios
-	$(BIN)/python -m bench
+$(BENCH_STAMP): $(STAMP) requirements/bench.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+bench: $(BENCH_STAMP) ## benchmarks, each a table of ratios; NAMES="database launch" runs those alone
+	$(BIN)/python -m bench $(NAMES)
 
 api-fuzz: $(STAMP) ## schemathesis over the OpenAPI document, EXAMPLES (1000) cases for each operation
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/integration/api/test_openapi.py -s $(ARGS)
@@ -78,6 +83,7 @@ docs: $(STAMP) ## build the documentation's site into site/, every warning an er
 lock: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(UV_LOCK) --group dev --extra operator --extra runner --extra api --extra cli --extra provenance --extra devcluster pyproject.toml -o requirements/dev.txt
+	$(UV_LOCK) --group bench --constraints requirements/dev.txt pyproject.toml -o requirements/bench.txt
 	$(UV_LOCK) --group build pyproject.toml -o requirements/build.txt
 	$(UV_LOCK) --extra operator --extra cli pyproject.toml -o requirements/operator.txt
 	$(UV_LOCK) --extra runner pyproject.toml -o requirements/runner.txt
