@@ -73,12 +73,11 @@ class Database:
         """Lets no caller have a connection that the server has closed since its last use, and asks the server only where it
         must: one that is at its end, or says anything between two statements, makes the socket readable.
         """
-        socket = select.poll()
-        socket.register(connection.driver_connection.fileno(), select.POLLIN)
-        if not socket.poll(0):
-            return
         try:
-            self._engine.dialect.do_ping(cast("Any", connection))
+            socket = select.poll()
+            socket.register(connection.driver_connection.fileno(), select.POLLIN)
+            if socket.poll(0):
+                self._engine.dialect.do_ping(cast("Any", connection))
         except psycopg.Error as error:
             raise exc.InvalidatePoolError from error
 

@@ -24,6 +24,7 @@ TEST_IMAGE: Final = "regen-test-runner:dev"
 DATABASE_SECRET: Final = "regen-runner-database"  # noqa: S105 - a name
 STORE_SECRET: Final = "regen-runner-store"  # noqa: S105 - a name
 SIGNING_SECRET: Final = "regen-provenance"  # noqa: S105 - a name
+SIGNING_FIELD: Final = "ed25519"
 SERVICE_ACCOUNT: Final = "regen-runner"
 GRACE_SECONDS: Final = 5
 
@@ -142,7 +143,7 @@ class StackConfig:
             "terminationGracePeriodSeconds": GRACE_SECONDS,
         }
         if self.signing_key is not None:
-            runner["signingKeySecret"] = {"name": SIGNING_SECRET, "key": "ed25519"}
+            runner["signingKeySecret"] = {"name": SIGNING_SECRET, "key": SIGNING_FIELD}
         classes: dict[str, dict[str, Any]] = {name: dict(_SHIPPED_LIMITS) for name in shipped_types()}
         classes |= {name: {"image": self.test_image, **_PROBE_LIMITS} for name in test_types()}
         for name, keys in self.classes.items():

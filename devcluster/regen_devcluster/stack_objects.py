@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from regen_devcluster.stack_config import DATABASE_SECRET, ROOT, SERVICE_ACCOUNT, SIGNING_SECRET, STORE_SECRET
+from regen_devcluster.stack_config import DATABASE_SECRET, ROOT, SERVICE_ACCOUNT, SIGNING_FIELD, SIGNING_SECRET, STORE_SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,7 +68,7 @@ def _objects(
     yield "secrets", runs, _secret(DATABASE_SECRET, {"url": database_url})
     yield "secrets", runs, _secret(STORE_SECRET, store_environment)
     if config.signing_key is not None:
-        yield "secrets", runs, _secret(SIGNING_SECRET, {"ed25519": config.signing_key})
+        yield "secrets", runs, _secret(SIGNING_SECRET, {SIGNING_FIELD: config.signing_key})
 
 
 def _object(kind: str, name: str, metadata: Mapping[str, Any] | None = None) -> Object:

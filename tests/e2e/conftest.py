@@ -12,11 +12,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest_asyncio
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from regen_devcluster.stack import Stack
 from regen_devcluster.stack_config import StackConfig
+from tests.e2e.provenance import new_key
 from tests.e2e.world import World
 
 if TYPE_CHECKING:
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stack() -> AsyncIterator[Stack]:
     """The stack, without operators; its pods sign with a key of the session's."""
-    key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    async with Stack(replace(StackConfig.from_environment(), signing_key=key)) as running:
+    async with Stack(replace(StackConfig.from_environment(), signing_key=new_key())) as running:
         yield running
 
 

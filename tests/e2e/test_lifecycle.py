@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from regen_core.canonical import sha256_hex
 from regen_core.database.audit import SELECT_EVENTS, AuditRecord, verify_chain
 from regen_core.names import job_name
-from regen_core.provenance import at, differences, pae, parse_bundle
+from regen_core.provenance import at
 from regen_devcluster.demo.objects import Objects
+from tests.e2e.provenance import signed_statement
 
 if TYPE_CHECKING:
     from tests.e2e.world import World
@@ -51,21 +49,14 @@ async def test_a_pending_job_is_claimed_and_completed(
 async def test_a_completed_job_has_its_signed_provenance_and_a_failed_one_has_none(world: World) -> None:
     completed, failed = await world.insert("document", DOCUMENT), await world.insert("probe_crash", {})
     row, _ = await world.ended(completed), await world.ended(failed)
-    objects = Objects(world.stack.store.output_url, world.stack.store.admin_environment)
-    envelope = parse_bundle(objects.body(row["outputRef"].replace("manifest.json", "provenance.intoto.jsonl")) or b"")
-    manifest = json.loads(objects.body(row["outputRef"]) or b"")
-    assert differences(envelope.statement, manifest, []) == []
-    sandbox = at(envelope.statement, "predicate.buildDefinition.internalParameters.sandbox")
+    statement = signed_statement(world.stack, row)
+    sandbox = at(statement, "predicate.buildDefinition.internalParameters.sandbox")
     assert (sandbox["seccomp"], sandbox["landlockFs"], sandbox["egress"]) == (True, True, "none")
-    [image] = at(envelope.statement, "predicate.buildDefinition.resolvedDependencies")
+    [image] = at(statement, "predicate.buildDefinition.resolvedDependencies")
     assert image["uri"] == world.stack.config.runner_image
-    private = load_pem_private_key((world.stack.config.signing_key or "").encode(), None)
-    assert isinstance(private, Ed25519PrivateKey)
-    [signature] = envelope.signatures
-    private.public_key().verify(base64.b64decode(signature.sig), pae(envelope.payload))
     nowhere = row["outputRef"].replace(f"document/{completed}/manifest.json", f"probe_crash/{failed}/provenance.intoto.jsonl")
     assert failed in nowhere
-    assert objects.body(nowhere) is None
+    assert Objects(world.stack.store.output_url, world.stack.store.admin_environment).body(nowhere) is None
 
 
 async def test_audit_events_are_emitted_in_order_and_form_a_chain(world: World) -> None:

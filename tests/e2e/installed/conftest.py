@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from regen_devcluster.stack_config import StackConfig
 from tests.e2e.installed.installation import Installation
+from tests.e2e.provenance import new_key
 from tests.e2e.world import World
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ async def installation() -> AsyncIterator[Installation]:
     config = StackConfig.from_environment()
     if config.kubeconfig is None:
         pytest.skip("not proven here: needs a real cluster")
-    config = dataclasses.replace(config, namespace=f"regen-{os.getpid()}", runner_namespace=f"regen-{os.getpid()}-runs")
+    config = dataclasses.replace(
+        config, namespace=f"regen-{os.getpid()}", runner_namespace=f"regen-{os.getpid()}-runs", signing_key=new_key()
+    )
     async with Installation(config) as running:
         yield running
 

@@ -14,7 +14,7 @@ import helm_python as helm
 from regen_devcluster.forward import forward
 from regen_devcluster.kube import Kube
 from regen_devcluster.stack import LOOPBACK, Stack
-from regen_devcluster.stack_config import DATABASE_SECRET, ROOT, STORE_SECRET
+from regen_devcluster.stack_config import DATABASE_SECRET, ROOT, SIGNING_FIELD, SIGNING_SECRET, STORE_SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +61,8 @@ class Installation(Stack):
         cleanup.push_async_callback(self.uninstall)
         await self.helm("install")
         runner = {DATABASE_SECRET: {"url": self._outside(self.database_url("runner"))}, STORE_SECRET: store}
+        if self.config.signing_key is not None:
+            runner[SIGNING_SECRET] = {SIGNING_FIELD: self.config.signing_key}
         for name, data in runner.items():
             await kube.create("secrets", self.config.runner_namespace, _secret(name, data))
 
@@ -86,6 +88,7 @@ class Installation(Stack):
                 "namespace": self.config.runner_namespace,
                 "image": self.config.runner_image,
                 "outputUrl": self.store.output_url,
+                "signingKeySecret": {"name": SIGNING_SECRET, "key": SIGNING_FIELD} if self.config.signing_key else None,
             },
             "network": {
                 "database": {"cidrs": [f"{self.config.host}/32"], "ports": [int(urlsplit(self.superuser_url).port or 0)]},

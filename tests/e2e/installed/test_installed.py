@@ -9,6 +9,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.e2e.installed.installation import OPERATORS
+from tests.e2e.provenance import signed_statement
 from tests.e2e.test_custom_resources import by_hand, gone, rows_of
 from tests.e2e.world import CRS, LEASES, PODS
 
@@ -53,7 +54,9 @@ async def test_a_job_of_each_shipped_type_completes(world: World, kind: str, inp
     job_id = await world.insert(kind, inputs)
     await all_completed(world, [job_id])
     assert await world.outputs(job_id)
-    assert (await world.mirrored(job_id, "COMPLETED"))["status"]["outputRef"]
+    mirrored = await world.mirrored(job_id, "COMPLETED")
+    assert mirrored["status"]["outputRef"]
+    assert signed_statement(world.stack, mirrored["status"])["subject"]
 
 
 async def test_fifty_jobs_complete(world: World) -> None:
