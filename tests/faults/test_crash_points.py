@@ -75,9 +75,12 @@ def _pairs() -> list[tuple[str, str]]:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("one", "other"), _pairs())
 async def test_that_two_deaths_leave_one_outcome(faulty: tuple[Stack, Control], one: str, other: str) -> None:
-    """The second may not come: a pod that died has no later points, and an operator that died late has none left."""
+    """The second may not come: a pod that died has no later points, and an operator that died late has none left.
+
+    Nor need an operator that ends early have made its event, which is best effort: whatever was passed was died at, once.
+    """
     scenario, end = POINTS[other]
     ending = await tell(*faulty, scenario, [one, other], all_of_them=False)
-    assert one in ending.killed or other in ending.killed
+    assert sorted(ending.killed) == sorted({one, other} & ending.passed)
     assert ending.violations == []
     assert ending.ends in ([end], [POINTS[one][1]])
