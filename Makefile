@@ -36,7 +36,7 @@ dev: $(STAMP) ## the demo's stack, kept running; prints the kubeconfig to export
 test: $(STAMP) ## every test that runs without a cluster
 	env -u KUBECONFIG $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not cluster and not exhaustive" $(ARGS)
 
-faults: $(STAMP) ## the whole fault suite; POINT=publish.after_manifest_put kills there alone, PAIRS=1 adds pairs of points
+faults: $(STAMP) ## the whole fault suite; POINT=publish.after_manifest_put kills there alone, PAIRS=1 adds pairs of points, PAIRS=1/50 a share of them
 	env -u KUBECONFIG POINT=$(POINT) PAIRS=$(PAIRS) $(BIN)/python -m pytest tests/faults tests/integration/database/test_interrupted.py -n $(if $(POINT),0,$(WORKERS)) -v $(ARGS)
 
 soak: $(STAMP) ## N (200) small jobs under random faults, chosen by SEED (a new one, printed); ends with the invariants

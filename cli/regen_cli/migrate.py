@@ -47,9 +47,12 @@ def migrate(
         raise SettingsInvalid(msg)
     # Alembic and SQLAlchemy cost every other command half a second.
     from regen_core.database import migrate as database  # noqa: PLC0415
+    from regen_core.database.durability import durability  # noqa: PLC0415
 
     if check:
         faults = database.check(url, role_prefix=role_prefix)
+        for doubt in durability(url):
+            typer.echo(f"warning: {doubt}", err=True)
         for fault in faults:
             typer.echo(fault)
         if faults:

@@ -56,6 +56,7 @@ class Census:
         self._walked = 0
         self._broken_before = 0
         self._broken_now = 0
+        self._doubts: list[str] = []
 
     async def run(self, done: Callable[[], None]) -> None:
         """Takes a census until cancelled; ``done`` is called after each that succeeded."""
@@ -79,8 +80,17 @@ class Census:
         self._metrics.queue(await self._database.census(caps, self._crowded(), depth=DEPTH))
         self._metrics.slots(await self._database.occupied(), caps.total, caps.per_type)
         await self._count_ended(self._since)
+        await self._see_durability()
         if self._leads():
             await self._walk_audit()
+
+    async def _see_durability(self) -> None:
+        """Says once that the server may forget commits, and again when the reason changes."""
+        doubts = await self._database.doubts()
+        self._metrics.durable.set(not doubts)
+        if doubts and doubts != self._doubts:
+            log.warning("acknowledged commits may be lost: nothing that regen promises holds", settings=doubts)
+        self._doubts = doubts
 
     async def _count_ended(self, started: datetime) -> None:
         """Every job that ended since this replica started, once."""

@@ -16,7 +16,7 @@ from psycopg import conninfo
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from regen_core.database import sqlstates
+from regen_core.database import durability, sqlstates
 from regen_core.database.audit import AuditRecord
 from regen_core.errors import DatabaseUnavailable, RegenError, ValidationFailed
 from regen_core.sql import script
@@ -36,7 +36,7 @@ QUERIES: Final[Mapping[str, LiteralString]] = {
         "claim", "fail", "ingest", "repair", "clock", "facts", "running", "overdue", "ended", "mirror", "instructions",
         "waiting", "census", "occupied", "outcomes", "audited",
     )
-}  # fmt: skip
+} | {"durability": durability.STATEMENT}  # fmt: skip
 
 _REFUSED_VALUES: Final = frozenset({sqlstates.UNCLEAN_INSERT, sqlstates.INVALID_ARGUMENT})
 _FAILURES: Final[Mapping[type[RegenError], str]] = {DatabaseUnavailable: "unavailable", ValidationFailed: "refused"}
@@ -213,6 +213,10 @@ class Database:
         """Audit events after the one with id ``after``, each with the hash of its job's event before it."""
         rows = await self._all("audited", {"after": after, "limit": limit})
         return [(AuditRecord(*row[:9]), row[9]) for row in rows]
+
+    async def doubts(self) -> list[str]:
+        """Settings of the server's by which a commit that it acknowledged may not last, a line each."""
+        return durability.doubts(await self._all("durability", {}))
 
     async def _all(self, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         began = time.monotonic()

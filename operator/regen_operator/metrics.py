@@ -168,6 +168,13 @@ class Metrics:
             ("type",),
             registry=registry,
         )
+        self.durable = Gauge(
+            "regen_database_durable",
+            "1 where a commit that was acknowledged outlasts a crash of the server, 0 where fsync, full_page_writes or"
+            " synchronous_commit is off; NaN before the database has said so.",
+            registry=registry,
+        )
+        self.durable.set(float("nan"))
         self.audit_checked = Counter(
             "regen_audit_events_checked_total",
             "Audit events whose hash and chain were recomputed, by the leader.",

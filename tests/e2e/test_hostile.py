@@ -82,6 +82,10 @@ async def test_every_attempt_fails(world: World) -> None:
         ({"kind": "hardlink"}, "output"),
         ({"kind": "hardlink", "target": "/etc/passwd"}, "executor"),
         ({"kind": "fifo"}, "executor"),
+        ({"kind": "character"}, "executor"),
+        ({"kind": "block"}, "executor"),
+        ({"kind": "socket"}, "executor"),
+        ({"kind": "many", "count": "2000"}, "output"),
         ({"kind": "folder"}, "output"),
         ({"kind": "missing"}, "output"),
         ({"kind": "outside"}, "output"),
@@ -99,7 +103,15 @@ async def test_what_is_no_plain_file_of_its_own_is_no_output(world: World, input
     assert await world.outputs(job_id) == []
 
 
-@pytest.mark.parametrize("place", ["out", "body"])
+async def test_a_million_files_are_no_output(world: World) -> None:
+    """Where its time does not end it first, publish refuses the first file that was not declared."""
+    job_id = await world.insert("probe_links", {"kind": "many", "count": "1000000"})
+    row = await world.ended(job_id)
+    assert (row["status"], row["errorJson"]["classification"] in {"timeout", "output"}) == ("FAILED", True), row["errorJson"]
+    assert await world.outputs(job_id) == []
+
+
+@pytest.mark.parametrize("place", ["out", "tmp", "body"])
 async def test_ten_gigabytes_are_cut_off(world: World, place: str) -> None:
     job_id = await world.insert("probe_flood", {"bytes": 10 << 30, "to": place})
     row = await world.ended(job_id)

@@ -19,6 +19,7 @@ from regen_devcluster.stack import Stack
 from regen_devcluster.stack_config import TEST_IMAGE, StackConfig
 from tests.faults.control import Control
 from tests.faults.scenarios import STUCK
+from tests.faults.warm import Forks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,5 +53,6 @@ async def faulty() -> AsyncIterator[tuple[Stack, Control]]:
     async with AsyncExitStack() as cleanup:
         control = Control(Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="regen-faults-")), "control"))
         classes = {name: {"image": TEST_IMAGE, **keys} for name, keys in CLASSES.items()}
-        config = StackConfig(programs=control.programs, runner=BUDGETS, classes=classes)
+        forks = cleanup.enter_context(Forks(control))
+        config = StackConfig(programs=control.programs, start=forks, runner=BUDGETS, classes=classes)
         yield await cleanup.enter_async_context(Stack(config)), control

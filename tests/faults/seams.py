@@ -109,6 +109,7 @@ PORTS: Mapping[str, frozenset[str]] = {
             "occupied",
             "outcomes",
             "audited",
+            "doubts",
         }
     ),
     "regen_operator.kube:KubeClient": frozenset({"get", "pages"}),

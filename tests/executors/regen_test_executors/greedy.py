@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from regen_executors.interface import Artifact, ExecutionResult
@@ -17,7 +19,8 @@ _CHUNK = 64 * 1024
 
 
 class FloodProbe:
-    """Writes ``inputs.bytes`` bytes to ``inputs.to``: ``out`` (a file; default), ``body`` (memory), ``stdout``, ``stderr``.
+    """Writes ``inputs.bytes`` bytes to ``inputs.to``: ``out`` (a file; default), ``tmp`` (another), ``body`` (memory),
+    ``stdout``, ``stderr``.
 
     With ``inputs.hold`` it keeps the file for so many seconds: a node measures its disk only now and then.
     """
@@ -35,10 +38,12 @@ class FloodProbe:
             _pour(log.buffer, size, b"x" * 1023 + b"\n")
             log.flush()
             return _made(b"done\n")
-        path = instruction.out / "flood.bin"
+        path = (instruction.out if where == "out" else Path(tempfile.gettempdir())) / "flood.bin"
         with path.open("wb") as file:
             _pour(file, size, b"x" * _CHUNK)
         time.sleep(float(instruction.inputs.get("hold", 0)))
+        if where == "tmp":
+            return _made(b"done\n")
         return ExecutionResult((Artifact("flood.bin", "application/octet-stream", path),))
 
 

@@ -22,6 +22,14 @@ def test_migrates_and_then_finds_all_right(empty_database: Database) -> None:
     assert (after.returncode, after.stdout) == (0, "the schema is as it should be\n")
 
 
+def test_a_database_that_may_forget_is_a_warning_and_no_failure(database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute(f'ALTER DATABASE "{connection.info.dbname}" SET synchronous_commit = off'.encode())
+    done = regen("migrate", "--check", REGEN_DATABASE_URL=database.url)
+    assert (done.returncode, done.stdout) == (0, "the schema is as it should be\n")
+    assert "warning: synchronous_commit: expected on, got off for this login; a crash" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("environment", "status", "message"),
     [

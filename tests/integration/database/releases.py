@@ -15,12 +15,14 @@ _LATER_THAN_0002 = """
     DROP FUNCTION regen_guard_purged();
     DROP FUNCTION regen_purge_v1(jsonb, timestamp);
     DROP TABLE "PurgedJob";
+    ALTER FUNCTION regen_audit_transitions() RESET lock_timeout;
+    ALTER FUNCTION regen_audit_fences() RESET lock_timeout;
     UPDATE regen_alembic_version SET version_num = '0002';
 """
 
 
 def as_release_0002(connection: psycopg.Connection[Any]) -> None:
-    """The schema before retention: without what 0003 and 0004 made, and with the bodies that 0004 replaced."""
+    """The schema before retention: without what 0003 to 0005 made, and with the bodies that 0004 replaced."""
     assert [one.name for one in scripts("migrations/0004")] == ["01_purged.sql", "02_guards.sql", "03_purge.sql"]
     connection.execute(_LATER_THAN_0002)
     guards = script("migrations/0001/05_guards.sql").text

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 
 from regen_core.states import Caps, Claim
 from regen_operator import census as census_module
@@ -156,3 +158,15 @@ async def test_a_changed_audit_event_is_found_and_forgotten_once_it_is_right(
     [first] = await world.query('SELECT min(id) AS id FROM "AuditEvent"')
     await world.query('DELETE FROM "AuditEvent" WHERE id = %s', first["id"])
     assert await whole_walk() == 1, "the event after a removed one names a hash that nobody has"
+
+
+async def test_a_server_that_may_forget_is_said_once_and_measured(census: Census, metrics: Metrics) -> None:
+    """The server of the tests has fsync off."""
+    assert math.isnan(value(metrics, "regen_database_durable") or 0.0)
+    with structlog.testing.capture_logs() as logs:
+        await census.take()
+        await census.take()
+    said = [line for line in logs if line["event"].startswith("acknowledged commits may be lost")]
+    assert len(said) == 1
+    assert any(line.startswith("fsync: expected on, got off for the server") for line in said[0]["settings"])
+    assert value(metrics, "regen_database_durable") == 0

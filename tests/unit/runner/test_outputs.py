@@ -9,6 +9,7 @@ import errno
 import hashlib
 import os
 import socket
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,17 @@ def test_that_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> 
 def test_that_a_socket_is_refused(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "a"))
+        assert "expected a regular file" in refusal(tmp_path, declared("a"))
+
+
+@pytest.mark.parametrize(("kind", "device"), [(stat.S_IFCHR, (1, 3)), (stat.S_IFBLK, (7, 0))], ids=["character", "block"])
+def test_that_a_device_node_is_refused_or_cannot_be_made(tmp_path: Path, kind: int, device: tuple[int, int]) -> None:
+    """Only CAP_MKNOD makes one; the sandbox refuses it whatever the process may (tests/e2e/test_hostile.py)."""
+    try:
+        os.mknod(tmp_path / "a", kind | 0o666, os.makedev(*device))
+    except PermissionError:
+        assert "got none" in refusal(tmp_path, declared("a"))
+    else:
         assert "expected a regular file" in refusal(tmp_path, declared("a"))
 
 
