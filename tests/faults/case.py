@@ -119,6 +119,13 @@ class Case:
         url = self.stack.superuser_url if role is None else self.stack.database_url(role)
         return url.rpartition("/")[0] + f"/{self.database}"
 
+    @property
+    def port(self) -> int:
+        """Where the database's server listens on loopback."""
+        port = urlsplit(self.url()).port
+        assert port is not None
+        return port
+
     def through(self, port: int, role: str) -> str:
         """The case's database for a role, by way of ``port`` of loopback."""
         url = urlsplit(self.url(role))

@@ -187,8 +187,8 @@ async def soak(stack: Stack, control: Control, count: int, seed: int, say: Calla
     store = stack.store.runner_environment["AWS_ENDPOINT_URL_S3"]
     async with (
         Case(stack, control, settings=SETTINGS) as case,
-        Proxy(_port(case.url())) as operator,
-        Proxy(_port(case.url())) as runner,
+        Proxy(case.port) as operator,
+        Proxy(case.port) as runner,
         HttpProxy(_port(stack.api.url)) as api,
         HttpProxy(_port(store)) as objects,
     ):

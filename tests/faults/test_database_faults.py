@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -54,19 +53,13 @@ def faulty_case(faulty: tuple[Stack, Control]) -> Case:
     return Case(stack, control)
 
 
-def port_of(case: Case) -> int:
-    port = urlsplit(case.url()).port
-    assert port is not None
-    return port
-
-
 @pytest.mark.parametrize(
     "function",
     [pytest.param(name, marks=() if name == "regen_complete_v1" else exhaustive) for name in FUNCTIONS],
 )
 async def test_an_answer_that_is_lost_after_the_commit(faulty_case: Case, function: str) -> None:
     story = SCENARIOS[FUNCTIONS[function]]
-    async with faulty_case as case, Proxy(port_of(case)) as proxy:
+    async with faulty_case as case, Proxy(case.port) as proxy:
         proxy.lose_answer(function.encode())
         if function in OF_RUNNER:
             case.runner_through(database=proxy.port)
@@ -222,7 +215,7 @@ async def refused(case: Case) -> str:
 @exhaustive
 async def test_a_way_to_the_database_that_is_silent_for_longer_than_every_deadline(faulty_case: Case) -> None:
     """Half-open: no packet passes, and nobody says that the connection is gone."""
-    async with faulty_case as case, Proxy(port_of(case)) as proxy:
+    async with faulty_case as case, Proxy(case.port) as proxy:
         case.settings["REGEN_DATABASE_URL"] = case.through(proxy.port, "operator")
         job_id = case.insert("probe_count", {"seconds": 2}, job_id=case.new_id("silent"))
         await case.start_operator()
@@ -242,7 +235,7 @@ async def test_a_way_to_the_database_that_is_silent_for_longer_than_every_deadli
 
 @exhaustive
 async def test_a_database_that_is_away_while_a_pod_reports(faulty_case: Case) -> None:
-    async with faulty_case as case, Proxy(port_of(case)) as proxy:
+    async with faulty_case as case, Proxy(case.port) as proxy:
         case.runner_through(database=proxy.port)
         job_id = case.insert("probe_count", {"seconds": 2}, job_id=case.new_id("away"))
         await case.start_operator()
@@ -261,7 +254,7 @@ async def test_a_database_that_is_away_while_a_pod_reports(faulty_case: Case) ->
 
 @exhaustive
 async def test_a_slow_way_to_the_database(faulty_case: Case) -> None:
-    async with faulty_case as case, Proxy(port_of(case)) as proxy:
+    async with faulty_case as case, Proxy(case.port) as proxy:
         proxy.delay = 0.05
         case.settings["REGEN_DATABASE_URL"] = case.through(proxy.port, "operator")
         case.runner_through(database=proxy.port)

@@ -21,6 +21,7 @@ from regen_devcluster.stack_config import DATABASE_SECRET
 from tests.faults import http_proxy
 from tests.faults.case import OPERATOR, Case
 from tests.faults.http_proxy import HttpProxy
+from tests.faults.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -73,7 +74,18 @@ async def test_a_job_that_was_made_and_whose_answer_was_lost(behind: tuple[Case,
     case, proxy = behind
     rule = proxy.add("POST", JOBS_PATH, lose=True)
     proxy.add("GET", f"{JOBS_PATH}/regen-", **status(404, "NotFound"))
-    await completes(case, "job was launched before")
+
+    async def launched_twice() -> bool:
+        return sum(one.startswith(f"POST {JOBS_PATH}") for one in proxy.seen) == 2
+
+    async with Proxy(case.port) as database, asyncio.TaskGroup() as both:
+        # Else a quick pod has its fence before the operator tries again, and nothing is left to launch.
+        database.freeze()
+        case.runner_through(database=database.port)
+        ending = both.create_task(completes(case, "job was launched before"))
+        await case.until("the Job is asked for again", launched_twice)
+        database.thaw()
+        await ending
     assert rule.met == 1
 
 
