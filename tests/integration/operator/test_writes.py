@@ -20,6 +20,16 @@ CUSTOM, JOBS = "regenerationjobs.regeneration.dev", "jobs.batch"
 JOBS_RUN = 10
 
 
+async def _report(world: World, job_id: str, *, fail: bool) -> None:
+    """What the pod and then the Job controller say at the end of a run."""
+    if fail:
+        error = {"classification": "executor", "retryable": False, "message": "no", "detail": {}}
+        assert await world.as_runner("regen_fail_run_v1(%s, %s, %s)", job_id, "nonce", Jsonb(error)) == "failed"
+    else:
+        await world.complete(job_id)
+    world.set_job_status(job_id, "Complete", "CompletionsReached")
+
+
 async def run_jobs(world: World, *, shown_running: bool, fail: bool) -> None:
     ids = [await world.insert() for _ in range(JOBS_RUN)]
     for job_id in ids:
@@ -29,12 +39,7 @@ async def run_jobs(world: World, *, shown_running: bool, fail: bool) -> None:
     for job_id in ids:
         if shown_running:
             await world.until("it is shown running", partial(world.shows, job_id, "RUNNING"))
-        if fail:
-            error = {"classification": "executor", "retryable": False, "message": "no", "detail": {}}
-            assert await world.as_runner("regen_fail_run_v1(%s, %s, %s)", job_id, "nonce", Jsonb(error)) == "failed"
-        else:
-            await world.complete(job_id)
-        world.set_job_status(job_id, "Complete", "CompletionsReached")
+        await _report(world, job_id, fail=fail)
     await world.until("all are pruned", lambda: not world.customs(), seconds=40)
 
 
@@ -78,12 +83,7 @@ async def test_a_job_that_waited_and_is_seen_running_costs_six(world: World, run
         pod = world.make_pod(job_id)
         await world.start(job_id, pod["metadata"]["uid"], pod["metadata"]["name"])
         await world.until("its pod is shown", lambda: world.status(job_name(job_id)).get("podName"))
-        if fail:
-            error = {"classification": "executor", "retryable": False, "message": "no", "detail": {}}
-            assert await world.as_runner("regen_fail_run_v1(%s, %s, %s)", job_id, "nonce", Jsonb(error)) == "failed"
-        else:
-            await world.complete(job_id)
-        world.set_job_status(job_id, "Complete", "CompletionsReached")
+        await _report(world, job_id, fail=fail)
         await world.until("it is pruned", lambda: not world.customs(), seconds=40)
     assert world.writes() == {
         ("create", CUSTOM): 1,
