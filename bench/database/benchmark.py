@@ -14,7 +14,7 @@ from bench.database import delay, drain, flat, inserters, pickup, sizes, writers
 from bench.database.pgbench import Pgbench, available
 from bench.database.pgqueuer_queue import Pgqueuer
 from bench.database.procrastinate_queue import Procrastinate
-from bench.database.regen import Regen
+from bench.database.regen import Regen, Sets
 from regen_devcluster.postgres import Postgres
 
 SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
@@ -46,18 +46,18 @@ class _Queues:
 
     def __init__(self, server: Postgres) -> None:
         self._server = server
-        self._urls = {name: server.create_database(name) for name in ("regen", "pgqueuer", "procrastinate")}
+        self._urls = {name: server.create_database(name) for name in ("regen", "sets", "pgqueuer", "procrastinate")}
         self._urls["pgbench"] = self._urls["regen"]
         self._regen = Regen(self._urls["regen"])
         self._peers = (Pgqueuer(self._urls["pgqueuer"]), Procrastinate(self._urls["procrastinate"]))
-        self._limit = (Pgbench(self._regen),) if available() else ()
+        self._limit = (Sets(self._urls["sets"]), *((Pgbench(self._regen),) if available() else ()))
 
     def drain(self) -> dict[int, Any]:
         raw = {}
         for depth in sizes.DEPTHS:
             raw[depth] = drain.measure((self._regen, *self._peers, *self._limit), self._urls, depth, sizes.BATCHES)
             drain.show(f"Drained from {depth:,}", raw[depth])
-        if not self._limit:
+        if not available():
             print(NO_PGBENCH)
         return raw
 

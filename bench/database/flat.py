@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from bench.database import sizes
-from bench.database.regen import Regen, phases
+from bench.database.regen import FUNCTIONS, Regen, phases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ def measure(new_database: Callable[[str], str]) -> dict[str, list[dict[str, floa
             for name, regen in databases.items():
                 prefix = regen.fill(JOBS)
                 with psycopg.connect(urls[name], autocommit=True, connect_timeout=10, prepare_threshold=0) as connection:
-                    results[name].append(phases(connection, BATCH))
+                    results[name].append(phases(connection, BATCH, FUNCTIONS))
                 regen.verify(prefix, JOBS)
     return results
 

@@ -2,6 +2,9 @@
 
 A drain claims a batch, then starts it and then completes it, with one statement each: what a worker that runs a batch of
 jobs would do. A pod runs one job; ``writers.py`` measures that.
+
+``Sets`` writes the same rows without the functions that start and complete, a whole batch by each statement. It is no part of
+regen, whose pods have no batch; it shows what tables, keys, guards and audit chain cost by themselves.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from regen_operator.listener import Listener
 from regen_operator.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from regen_operator.rows import JobRow
 
@@ -39,6 +42,22 @@ COMPLETE: Final = """
                            'mediaType', 'text/plain')))
     FROM unnest({ids}::text[]) AS i (id)
 """
+START_SET: Final = """
+    INSERT INTO "RegenerationRun" ("jobId", "podUid", "podName", nonce, "startedAt")
+    SELECT i.id, 'uid', 'pod', repeat('n', 64), now() AT TIME ZONE 'UTC' FROM unnest({ids}::text[]) AS i (id) RETURNING "jobId"
+"""
+COMPLETE_SET: Final = """
+    WITH written AS (
+        INSERT INTO "RegenerationOutput" ("jobId", name, ref, sha256, "sizeBytes", "mediaType", "createdAt")
+        SELECT i.id, 'a', 's3://b/' || i.id || '/a', repeat('0', 64), 1, 'text/plain', now() AT TIME ZONE 'UTC'
+        FROM unnest({ids}::text[]) AS i (id) RETURNING "jobId"
+    )
+    UPDATE "RegenerationJob" SET status = 'COMPLETED', "completedAt" = now() AT TIME ZONE 'UTC',
+        "outputRef" = 's3://b/' || id || '/manifest.json'
+    WHERE id = ANY (ARRAY(SELECT "jobId" FROM written)) AND status = 'RUNNING' RETURNING id
+"""
+FUNCTIONS: Final = {"start": START, "complete": COMPLETE}
+SETS: Final = {"start": START_SET, "complete": COMPLETE_SET}
 _ONE: Final = 'INSERT INTO "RegenerationJob" (id, "instructionJson") VALUES (%s, %s::jsonb)'
 _DONE: Final = """SELECT count(*) FROM "RegenerationJob" WHERE status = 'COMPLETED' AND id LIKE %s"""
 _numbers = itertools.count()
@@ -48,6 +67,7 @@ class Regen:
     """The functions of migrations 0001 and later."""
 
     name = "regen"
+    statements: Mapping[str, str] = FUNCTIONS
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -72,7 +92,7 @@ class Regen:
         """See ``Contender``."""
         prefix = self.fill(depth)
         with psycopg.connect(url, autocommit=True, connect_timeout=10, prepare_threshold=0) as connection:
-            seconds = sum(phases(connection, batch).values())
+            seconds = sum(phases(connection, batch, self.statements).values())
         self.verify(prefix, depth)
         return seconds / depth
 
@@ -108,6 +128,13 @@ class Regen:
             await database.close()
 
 
+class Sets(Regen):
+    """The same rows, a whole batch by each statement."""
+
+    name = "sets"
+    statements: Mapping[str, str] = SETS
+
+
 class _Idle:
     """Stands where the operator's Reconciler does, and inserts."""
 
@@ -133,10 +160,9 @@ class _Idle:
         return await asyncio.wait_for(picked, 30) - began
 
 
-def phases(connection: psycopg.Connection[Any], batch: int) -> dict[str, float]:
-    """Claims, starts and completes until nothing waits; the seconds of each."""
-    seconds = {"claim": 0.0, "start": 0.0, "complete": 0.0}
-    statements = {"start": START.format(ids="%s"), "complete": COMPLETE.format(ids="%s")}
+def phases(connection: psycopg.Connection[Any], batch: int, statements: Mapping[str, str]) -> dict[str, float]:
+    """Claims, and runs each of ``statements`` on what was claimed, until nothing waits; the seconds of each."""
+    seconds = {"claim": 0.0} | dict.fromkeys(statements, 0.0)
     claim = CLAIM.format(batch="%s")
     while True:
         began = time.perf_counter()
@@ -146,5 +172,5 @@ def phases(connection: psycopg.Connection[Any], batch: int) -> dict[str, float]:
             return seconds
         for name, statement in statements.items():
             began = time.perf_counter()
-            connection.execute(statement, (ids,)).fetchall()
+            connection.execute(statement.format(ids="%s"), (ids,)).fetchall()
             seconds[name] += time.perf_counter() - began

@@ -5,6 +5,7 @@ Between the runner and the embedded S3 server stands a proxy that answers in its
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -14,18 +15,22 @@ import pytest
 import pytest_asyncio
 
 from regen_core.names import artifact_key
+from regen_devcluster.stack import Stack
+from regen_devcluster.stack_config import TEST_IMAGE, StackConfig
 from tests.faults.case import Case
+from tests.faults.conftest import BUDGETS
 from tests.faults.http_proxy import HttpProxy
+from tests.faults.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from regen_devcluster.stack import Stack
     from tests.faults.control import Control
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 exhaustive = pytest.mark.exhaustive
 
+AWAY_SECONDS = 60
 KEYS = {"an artifact": "first.txt", "the manifest": "manifest.json"}
 
 
@@ -34,11 +39,15 @@ async def behind(faulty: tuple[Stack, Control]) -> AsyncIterator[tuple[Case, Htt
     """A case whose pods reach the store through a proxy."""
     stack, control = faulty
     control.plan()
-    port = urlsplit(stack.store.runner_environment["AWS_ENDPOINT_URL_S3"]).port
-    assert port is not None
-    async with HttpProxy(port) as proxy, Case(stack, control) as case:
+    async with HttpProxy(store_port(stack)) as proxy, Case(stack, control) as case:
         case.runner_through(store=proxy.port)
         yield case, proxy
+
+
+def store_port(stack: Stack) -> int:
+    port = urlsplit(stack.store.runner_environment["AWS_ENDPOINT_URL_S3"]).port
+    assert port is not None
+    return port
 
 
 def insert(case: Case) -> str:
@@ -149,6 +158,29 @@ async def test_a_store_that_is_away(behind: tuple[Case, HttpProxy], times: int, 
     case, proxy = behind
     proxy.add("PUT", "", times=times, status=503, body=b"<Error><Code>ServiceUnavailable</Code></Error>")
     await ends(case, insert(case), end)
+
+
+@exhaustive
+async def test_a_store_that_is_away_for_a_minute(faulty: tuple[Stack, Control]) -> None:
+    """No connection is taken, from the executor's start on; what may be published for longer than that is published."""
+    _, control = faulty
+    control.plan()
+    config = StackConfig(
+        programs=control.programs,
+        runner={**BUDGETS, "publishBudgetSeconds": 3 * AWAY_SECONDS},
+        classes={"probe_count": {"image": TEST_IMAGE, "timeLimitSeconds": 10}},
+    )
+    async with Stack(config) as stack, Proxy(store_port(stack)) as proxy, Case(stack, control) as case:
+        case.runner_through(store=proxy.port)
+        job_id = case.insert("probe_count", {"seconds": 1}, job_id=case.new_id("minute"))
+        await case.start_operator()
+        await case.started(job_id)
+        proxy.away()
+        await asyncio.sleep(AWAY_SECONDS)  # the fault itself: it lasts so long
+        assert {str(job.status) for job in case.jobs().values()} == {"RUNNING"}
+        proxy.back()
+        ending = await case.conclude()
+        assert (ending.jobs, ending.violations) == ({job_id: "COMPLETED"}, [])
 
 
 @exhaustive
