@@ -300,7 +300,8 @@ def _field(name: str, path: str) -> Json:
 
 
 def _value(name: str, value: str) -> Json:
-    return {"name": name, "value": value}
+    # The kubelet replaces $(NAME) by what the container was given before, the store's credentials included, and $$ by $.
+    return {"name": name, "value": value.replace("$", "$$")}
 
 
 def _truth(*, value: bool) -> str:

@@ -85,7 +85,46 @@ def test_what_executors_are_given_besides_is_what_their_classes_give(found: list
     given = [entry for entry in execute["env"] if entry["name"] not in fixed]
     references = [entry["valueFrom"]["secretKeyRef"] for entry in given if "valueFrom" in entry]
     assert [reference["name"] for reference in references] == ["provider"]
-    assert variable(found, name, "grants") == {"special": ["EXECUTOR_MODEL", "EXECUTOR_KEY:provider:token"]}
+    assert variable(found, name, "grants") == {"special": ["EXECUTOR_MODEL=small", "EXECUTOR_KEY:provider:token"]}
+
+
+@pytest.mark.parametrize("name", ["jobs", "pods"])
+def test_what_execute_is_told_of_its_class_is_what_the_manifests_say(found: list[Json], name: str) -> None:
+    told = variable(found, name, "sandboxes")
+    assert set(told) == set(classes_of(found).types)
+    for kind, settings in told.items():
+        [execute] = [one for one in containers(found, kind) if one["name"] == "execute"]
+        built = {f"{entry['name']}={entry.get('value')}" for entry in execute["env"]}
+        assert set(settings) <= built
+        assert [one.partition("=")[0] for one in settings] == [
+            "REGEN_JOB_TYPE",
+            "REGEN_SANDBOX",
+            "REGEN_EGRESS",
+            "REGEN_SUBPROCESSES",
+        ]
+
+
+@pytest.mark.parametrize("name", ["jobs", "pods"])
+def test_values_with_a_dollar_are_compared_as_the_operator_writes_them(name: str) -> None:
+    values = {
+        "runner": {"outputUrl": "s3://bucket/$(X)", "builderId": "https://builder.example/$(X)"},
+        "classes": {"special": {**SPECIAL, "env": {"EXECUTOR_MODEL": "$(X)", "EXECUTOR_PRICE": "5$"}}},
+    }
+    found = objects(values)
+    [execute] = [one for one in containers(found, "special") if one["name"] == "execute"]
+    built = {f"{entry['name']}={entry.get('value')}" for entry in execute["env"]}
+    expected = {"EXECUTOR_MODEL=$$(X)", "EXECUTOR_PRICE=5$$"}
+    assert expected <= built
+    assert expected <= set(variable(found, name, "grants")["special"])
+    rules = " ".join(one["expression"] for one in policy(found, name)["validations"])
+    assert "'s3://bucket/$$(X)'" in rules
+    assert "'https://builder.example/$$(X)'" in rules
+
+
+@pytest.mark.parametrize("name", ["jobs", "pods"])
+def test_the_runtime_is_that_of_the_class(name: str) -> None:
+    found = objects({"classes": {"document": {"runtimeClassName": "gvisor"}}})
+    assert variable(found, name, "runtimes") == {"document": "gvisor"}
 
 
 def test_every_policy_denies_in_the_runner_namespace(found: list[Json]) -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.chart.documentation import COMMENT, README, SCHEMA, VALUES, leaves, readme, schema_text
-from tests.chart.rendering import REQUIRED, merged, texts
+from tests.chart.rendering import REQUIRED, find, merged, objects, texts
 
 DEFAULTS: dict[str, Any] = yaml.safe_load(VALUES.read_text(encoding="utf-8"))
 LEAVES = leaves(DEFAULTS)
@@ -149,6 +149,17 @@ def test_images_by_digest_are_taken_where_they_are_required() -> None:
     assert texts(values)
     with pytest.raises(helm_python.HelmError, match=r"classes\.export\.image: expected an image by digest"):
         texts(merged(values, {"classes": {"export": {"image": "mine:1"}}}))
+    with pytest.raises(helm_python.HelmError, match=r"api\.image: expected an image by digest"):
+        texts(merged(values, {"api": {**API, "image": "api:1"}}))
+
+
+def test_private_networks_are_excepted_from_everywhere_and_from_nothing_else() -> None:
+    fetch = {"classes": {"fetch": {"timeLimitSeconds": 1, "egress": "open"}}}
+    cidrs = {"network": {"openEgress": {"cidrs": ["0.0.0.0/0", "203.0.113.0/24", "::/0"]}}}
+    policy = find(objects(merged(fetch, cidrs)), "NetworkPolicy", "regen-runner-open-egress")
+    blocks = [one["ipBlock"] for one in policy["spec"]["egress"][0]["to"]]
+    assert "10.0.0.0/8" in blocks[0].pop("except")
+    assert blocks == [{"cidr": "0.0.0.0/0"}, {"cidr": "203.0.113.0/24"}, {"cidr": "::/0"}]
 
 
 def test_the_required_values_are_required_alone() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +45,14 @@ async def test_a_pending_job_is_claimed_and_completed(
     assert row["outputRef"].endswith(f"{kind}/{job_id}/manifest.json")
     assert [artifact["name"] for artifact in manifest["artifacts"]] == names
     assert manifest["reproducible"] is True
+
+
+@pytest.mark.parametrize("what", ["$(AWS_SECRET_ACCESS_KEY)", "5$$ a $piece"])
+async def test_an_id_with_a_dollar_is_what_it_is(world: World, what: str) -> None:
+    """The kubelet would replace the one by the store's secret, and the other's $$ by $."""
+    job_id = await world.insert("probe_noop", {}, job_id=f"e2e-{os.getpid()} {what}")
+    row = await world.ended(job_id)
+    assert (row["status"], row["errorJson"]) == ("COMPLETED", None)
 
 
 async def test_a_completed_job_has_its_signed_provenance_and_a_failed_one_has_none(world: World) -> None:

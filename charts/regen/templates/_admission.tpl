@@ -33,14 +33,17 @@ is refused at once, and of the pod itself. List of root, path of the object that
 {{- if $runner.signingKeySecret -}}
 {{- $keyMount = ", \"signing-key:/regen/signing-key:ro\"" -}}{{- $keyVariable = ", \"REGEN_SIGNING_KEY_FILE\"" -}}
 {{- end -}}
-{{- $images := dict -}}{{- $grants := dict -}}
+{{- $images := dict -}}{{- $grants := dict -}}{{- $sandboxes := dict -}}{{- $runtimes := dict -}}
 {{- range $type, $class := $root.Values.classes -}}
 {{- $image := $class.image | default $runner.image -}}
 {{- $_ := set $images $type (include "regen.image" (list $root (printf "classes.%s.image" $type) $image)) -}}
 {{- $own := list -}}
-{{- range $name, $value := $class.env }}{{ $own = append $own $name }}{{ end -}}
+{{- range $name, $value := $class.env }}{{ $own = append $own (printf "%s=%s" $name ($value | replace "$" "$$")) }}{{ end -}}
 {{- range $name, $source := $class.secretEnv }}{{ $own = append $own (printf "%s:%s:%s" $name $source.name $source.key) }}{{ end -}}
 {{- if $own }}{{ $_ := set $grants $type $own }}{{ end -}}
+{{- $_ := set $sandboxes $type (list (printf "REGEN_JOB_TYPE=%s" $type) (printf "REGEN_SANDBOX=%s" ($class.sandbox | default "require"))
+  (printf "REGEN_EGRESS=%s" ($class.egress | default "none")) (printf "REGEN_SUBPROCESSES=%t" ($class.subprocesses | default false))) -}}
+{{- with $class.runtimeClassName }}{{ $_ := set $runtimes $type . }}{{ end -}}
 {{- end -}}
 - name: spec
   expression: {{ $pod }}.spec
@@ -50,9 +53,14 @@ is refused at once, and of the pod itself. List of root, path of the object that
   expression: variables.labels[?'regeneration.dev/type'].orValue('')
 - name: images
   expression: {{ printf "%s" (toJson $images) | quote }}
-# what a class with egress gives its executor besides: the names of variables, and name:secret:key of those by reference
+# what a class with egress gives its executor besides: name=value of variables, and name:secret:key of those by reference
 - name: grants
   expression: {{ printf "%s" (toJson $grants) | quote }}
+# what execute is told of its class, and the runtime of its pod where that is not the node's own
+- name: sandboxes
+  expression: {{ printf "%s" (toJson $sandboxes) | quote }}
+- name: runtimes
+  expression: {{ printf "%s" (toJson $runtimes) | quote }}
 - name: init
   expression: "has(variables.spec.initContainers) ? variables.spec.initContainers : []"
 - name: containers
@@ -151,7 +159,25 @@ is refused at once, and of the pod itself. List of root, path of the object that
   expression: >-
     variables.containers.all(container, container.name in variables.environment
     && container.?env.orValue([]).all(entry, entry.name in variables.environment[container.name]
-    || (container.name == 'execute' && (has(entry.valueFrom) || entry.name in variables.grants[?variables.type].orValue([])))))
+    || (container.name == 'execute' && (has(entry.valueFrom)
+    || (entry.name + '=' + entry.?value.orValue('')) in variables.grants[?variables.type].orValue([])))))
+- message: "expected no variable to refer to another by $(NAME); a value's own $ is written $$"
+  expression: >-
+    variables.containers.all(container, container.?env.orValue([]).all(entry,
+    !entry.?value.orValue('').replace('$$', '').contains('$(')))
+- message: "expected the database's address by reference, and the pod's name and uid from the pod itself"
+  expression: >-
+    variables.containers.all(container, container.?env.orValue([]).all(entry,
+    (entry.name != 'REGEN_DATABASE_URL' || has(entry.valueFrom))
+    && (entry.name != 'REGEN_POD_NAME' || entry.?valueFrom.?fieldRef.?fieldPath.orValue('') == 'metadata.name')
+    && (entry.name != 'REGEN_POD_UID' || entry.?valueFrom.?fieldRef.?fieldPath.orValue('') == 'metadata.uid')))
+- message: "expected execute to be told type, sandbox, egress and subprocesses of its class (chart values: classes)"
+  expression: >-
+    variables.containers.all(container, container.name != 'execute' || variables.sandboxes[?variables.type].orValue(['']).all(told,
+    container.?env.orValue([]).exists_one(entry, entry.name + '=' + entry.?value.orValue('') == told)
+    && container.env.exists_one(entry, entry.name == told.split('=')[0])))
+- message: "expected the runtime of the type's executor class (chart values: classes.*.runtimeClassName)"
+  expression: variables.spec.?runtimeClassName.orValue('') == variables.runtimes[?variables.type].orValue('')
 - message: "expected execute to be given no secret but those of its class (chart values: classes.*.secretEnv), and no other reference"
   expression: >-
     variables.containers.all(container, container.name != 'execute' || (size(container.?envFrom.orValue([])) == 0
@@ -170,11 +196,11 @@ is refused at once, and of the pod itself. List of root, path of the object that
 - message: "expected outputs to go to the chart's runner.outputUrl"
   expression: >-
     variables.containers.all(container, container.?env.orValue([]).all(entry, entry.name != 'REGEN_OUTPUT_URL'
-    || entry.?value.orValue('') == {{ $runner.outputUrl | squote }}))
+    || entry.?value.orValue('') == {{ $runner.outputUrl | replace "$" "$$" | squote }}))
 - message: "expected the provenance to name the container's own image, and the chart's runner.builderId and signing key"
   expression: >-
     variables.containers.all(container, container.?env.orValue([]).all(entry,
     (entry.name != 'REGEN_IMAGE' || entry.?value.orValue('') == container.image)
-    && (entry.name != 'REGEN_BUILDER_ID' || entry.?value.orValue('') == {{ $runner.builderId | squote }})
+    && (entry.name != 'REGEN_BUILDER_ID' || entry.?value.orValue('') == {{ $runner.builderId | replace "$" "$$" | squote }})
     && (entry.name != 'REGEN_SIGNING_KEY_FILE' || entry.?value.orValue('') == '/regen/signing-key/key.pem')))
 {{- end }}

@@ -21,9 +21,9 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group
 Json = dict[str, Any]
 
 
-def job(given: Guarded, kind: str = "document") -> Json:
+def job(given: Guarded, kind: str = "document", job_id: str = "admission") -> Json:
     """What the operator sends."""
-    return build_job(JobOrder("admission", kind, given.runs, 300), given.classes, given.classes.by_type[kind])
+    return build_job(JobOrder(job_id, kind, given.runs, 300), given.classes, given.classes.by_type[kind])
 
 
 def pod(of: Json) -> Json:
@@ -46,6 +46,12 @@ async def try_pod(given: Guarded, body: Json) -> tuple[int, str]:
 async def test_what_the_operator_builds_is_admitted(guarded: Guarded, kind: str) -> None:
     assert await try_job(guarded, job(guarded, kind)) == (201, "")
     assert await try_pod(guarded, pod(job(guarded, kind))) == (201, "")
+
+
+async def test_an_id_that_looks_like_a_reference_is_admitted(guarded: Guarded) -> None:
+    body = job(guarded, job_id="$(AWS_SECRET_ACCESS_KEY) for $$")
+    assert await try_job(guarded, body) == (201, "")
+    assert await try_pod(guarded, pod(body)) == (201, "")
 
 
 async def test_an_upgrade_admits_the_images_of_the_release_before(guarded: Guarded) -> None:
@@ -150,6 +156,39 @@ SHAPES: list[tuple[str, Callable[[Json], Any], str]] = [
         lambda t: _replace_env(publish(t), {**_secret_key("regen-runner-database", "url"), "name": "REGEN_JOB_ID"}),
         "two secrets",
     ),
+    (
+        "the database's address as a value",
+        lambda t: _replace_env(prepare(t), {"name": "REGEN_DATABASE_URL", "value": "postgresql://evil/x"}),
+        "by reference",
+    ),
+    (
+        "a reference to what else is there",
+        lambda t: _replace_env(publish(t), {"name": "REGEN_JOB_ID", "value": "$(AWS_SECRET_ACCESS_KEY)"}),
+        "no variable to refer to another",
+    ),
+    (
+        "such a reference behind an escape",
+        lambda t: _replace_env(publish(t), {"name": "REGEN_JOB_ID", "value": "$$$(AWS_SECRET_ACCESS_KEY)"}),
+        "no variable to refer to another",
+    ),
+    (
+        "the pod's name as a value",
+        lambda t: _replace_env(prepare(t), {"name": "REGEN_POD_NAME", "value": "mine"}),
+        "from the pod itself",
+    ),
+    (
+        "the pod's name from elsewhere",
+        lambda t: _replace_env(
+            prepare(t), {"name": "REGEN_POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+        ),
+        "from the pod itself",
+    ),
+    ("half a sandbox", lambda t: _replace_env(execute(t), {"name": "REGEN_SANDBOX", "value": "best-effort"}), "told type"),
+    ("sockets", lambda t: _replace_env(execute(t), {"name": "REGEN_EGRESS", "value": "open"}), "told type"),
+    ("sockets said twice", lambda t: execute(t)["env"].append({"name": "REGEN_EGRESS", "value": "open"}), "told type"),
+    ("subprocesses", lambda t: _replace_env(execute(t), {"name": "REGEN_SUBPROCESSES", "value": "true"}), "told type"),
+    ("another type", lambda t: _replace_env(execute(t), {"name": "REGEN_JOB_TYPE", "value": "export"}), "told type"),
+    ("another runtime", lambda t: t["spec"].update(runtimeClassName="loose"), "runtime of the type's"),
     (
         "outputs elsewhere",
         lambda t: _replace_env(publish(t), {"name": "REGEN_OUTPUT_URL", "value": "s3://mine/x"}),

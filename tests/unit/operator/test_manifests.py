@@ -310,6 +310,18 @@ def test_where_a_pod_runs_is_the_classes_say_over_the_runners() -> None:
     assert special["tolerations"] == [*TOLERATIONS, dedicated, large]
 
 
+def test_an_id_that_looks_like_a_reference_is_no_reference() -> None:
+    """The kubelet expands $(NAME) by what a container was given before: here the store's credentials."""
+    spec = build("$(AWS_SECRET_ACCESS_KEY) for 5$$")["spec"]["template"]["spec"]
+    told = [
+        one["value"]
+        for c in [*spec["initContainers"], *spec["containers"]]
+        for one in c["env"]
+        if one["name"] == "REGEN_JOB_ID"
+    ]
+    assert told == ["$$(AWS_SECRET_ACCESS_KEY) for 5$$$$"] * 2
+
+
 def test_an_id_that_is_no_label_keeps_its_exact_form_in_the_annotation() -> None:
     metadata = build("A/ß " * 40)["metadata"]
     assert metadata["annotations"]["regeneration.dev/job-id"] == "A/ß " * 40
