@@ -38,7 +38,7 @@ def _completed(case: Case) -> None:
 
 
 def _failed(case: Case) -> None:
-    case.insert("probe_count", {"fail": True}, job_id=case.new_id("failed"))
+    case.insert("probe_count", {"fail": True, "says": "a word for the log"}, job_id=case.new_id("failed"))
 
 
 def _bad_source(case: Case) -> None:

@@ -51,8 +51,14 @@ def _file(path: Any) -> str:
 
 
 def _put(key: str) -> str | None:
-    names = {".regen-probe": None, "manifest.json": "manifest_put", "first.txt": "first_put", "second.txt": "second_put"}
-    return names.get(key.rpartition("/")[2], "artifact_put")
+    return {
+        ".regen-probe": None,
+        "first.txt": "first_put",
+        "second.txt": "second_put",
+        "provenance.intoto.jsonl": "provenance_put",
+        "manifest.json": "manifest_put",
+        "executor.log": "log_put",
+    }[key.rpartition("/")[2]]
 
 
 SEAMS: tuple[Seam, ...] = (

@@ -43,6 +43,7 @@ class CountProbe:
         inputs = instruction.inputs
         if descriptor := os.environ.get("PROBE_STARTS_FD"):
             os.write(int(descriptor), f"{inputs['job']}\n".encode())
+        sys.stderr.write(str(inputs.get("says", "")))
         time.sleep(float(inputs.get("seconds", 0)))
         if inputs.get("fail"):
             msg = "probe_count raised, as it was asked to"
