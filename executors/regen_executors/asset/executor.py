@@ -26,7 +26,7 @@ class AssetExecutor:
     """Renditions of an image. The inputs are ``AssetInputs``."""
 
     type: ClassVar[str] = "asset"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def run(self, instruction: Instruction) -> ExecutionResult:
         """Makes ``<name>.<format>`` for each of ``renditions``.

@@ -81,19 +81,35 @@ def _in_srgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         # Sixteen bits a sample: the upper eight.
         image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
-    if isinstance(profile, bytes) and image.mode in {"RGB", "CMYK", "L"}:
-        image = _converted(image, profile)
+    if isinstance(profile, bytes):
+        image = _converted(image, profile, wanted)
     return _bare(image.convert(wanted))
 
 
-def _converted(image: Image.Image, profile: bytes) -> Image.Image:
-    """The image in sRGB; as it is where its profile is none that can be used."""
+def _converted(image: Image.Image, profile: bytes, wanted: str) -> Image.Image:
+    """The image in sRGB, its transparency as it was; as it is where its profile is none that can be used."""
+    # A profile speaks of colours alone: it says nothing of indices into a palette, nor of transparency.
+    whole = image if image.mode == wanted else image.convert(wanted)
+    alpha = whole.getchannel("A") if wanted == "RGBA" else None
     try:
         given = ImageCms.ImageCmsProfile(BytesIO(profile))
-        made = ImageCms.profileToProfile(image, given, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        made = ImageCms.profileToProfile(_colours(image, whole), given, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError):
         return image
-    return image if made is None else made
+    if made is None:
+        return image
+    if alpha is not None:
+        made.putalpha(alpha)
+    return made
+
+
+def _colours(image: Image.Image, whole: Image.Image) -> Image.Image:
+    """The image without transparency, in the mode that its profile is for; ``whole`` is the image without palette."""
+    if image.mode in {"L", "CMYK"}:
+        return image
+    if image.mode in {"1", "LA", "La"}:
+        return image.convert("L")
+    return whole if whole.mode == "RGB" else whole.convert("RGB")
 
 
 def _bare(image: Image.Image) -> Image.Image:

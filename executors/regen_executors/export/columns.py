@@ -38,7 +38,7 @@ def column(name: str, kind: Kind, values: Sequence[Any], field: str, scale: int 
     """A column of ``values`` of any kind, each converted to ``kind``.
 
     Raises:
-        InvalidInput: the first value that ``kind`` cannot hold, with its row counted from 1.
+        InvalidInput: the first value that ``kind`` cannot hold, or that UTF-8 cannot, with its row counted from 1.
     """
     converted: list[Any] = []
     for row, value in enumerate(values, start=1):
@@ -54,5 +54,9 @@ def column(name: str, kind: Kind, values: Sequence[Any], field: str, scale: int 
         digits = digits if scale is None else scale
     try:
         return Column(name, kind, pa.array(converted, type=arrow_type(kind, digits)))
+    except UnicodeEncodeError as error:
+        row, at = converted.index(error.object) + 1, error.start
+        expected = f"expected text that UTF-8 can hold, got U+{ord(error.object[at]):04X} at character {at}"
+        raise InvalidInput(field, f"column {name!r}, row {row}: {expected}") from error
     except pa.ArrowInvalid as error:
         raise InvalidInput(field, f"column {name!r}: expected values of one {kind} column: {error}") from error

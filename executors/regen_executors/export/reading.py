@@ -59,9 +59,9 @@ def _from_objects(rows: Iterable[Any], field: str, wanted: Sequence[ColumnInputs
     count, values = _gathered(rows, field)
     if count == 0:
         return 0, [column(chosen.name, chosen.type or "string", [], field) for chosen in wanted]
-    _refuse_unusable_names(values, field)
     typed: dict[str, tuple[Kind, str]] = {
-        chosen.name: (chosen.type, f"inputs.columns[{index}].type")
+        # A type of string fits every value, so that a text that is none is the rows' fault.
+        chosen.name: (chosen.type, field if chosen.type == "string" else f"inputs.columns[{index}].type")
         for index, chosen in enumerate(wanted)
         if chosen.type is not None
     }
@@ -81,12 +81,13 @@ def _gathered(rows: Iterable[Any], field: str) -> tuple[int, dict[str, list[Any]
         if not isinstance(row, dict):
             raise InvalidInput(f"{field}[{count}]", f"expected an object, got {type(row).__name__}")
         for name, value in row.items():
+            if name not in values:
+                _refuse_unusable_names([name], field)
+                _bound_columns(len(values) + 1, field)
+                values[name] = [None] * count
             if value is not None and kind_of_value(value) is None:
                 expected = f"expected a string, a number, a boolean or null, got {type(value).__name__}"
                 raise InvalidInput(f"{field}[{count}].{name}", expected)
-            if name not in values:
-                _bound_columns(len(values) + 1, field)
-                values[name] = [None] * count
             values[name].append(value)
         count += 1
         for present in values.values():
@@ -160,6 +161,8 @@ def _from_csv(path: Path, delimiter: str) -> tuple[int, list[Column]]:
         )
         read_options = pa.csv.ReadOptions(use_threads=False)
         table = pa.csv.read_csv(path, read_options=read_options, parse_options=parse, convert_options=convert)
+    except UnicodeDecodeError as error:
+        raise InvalidInput(SOURCE, f"expected a source whose line of names is UTF-8, {_bad_byte(error)}") from error
     except pa.ArrowInvalid as error:
         raise InvalidInput(SOURCE, f"expected a source that is CSV with a line of names: {error}") from error
     return _from_table(table)
@@ -171,6 +174,9 @@ def _from_parquet(path: Path) -> tuple[int, list[Column]]:
             _bound_rows(source.metadata.num_rows, SOURCE)
             _bound_columns(source.metadata.num_columns, SOURCE)
             table = source.read(use_threads=False)
+        _refuse_duplicates(table.column_names)
+    except UnicodeDecodeError as error:
+        raise InvalidInput(SOURCE, f"expected a source whose column names are UTF-8, {_bad_byte(error)}") from error
     except (pa.ArrowException, OSError) as error:
         raise InvalidInput(SOURCE, f"expected a source that is Parquet: {error}") from error
     return _from_table(table)
@@ -179,7 +185,6 @@ def _from_parquet(path: Path) -> tuple[int, list[Column]]:
 def _from_table(table: Any) -> tuple[int, list[Column]]:
     _bound_rows(table.num_rows, SOURCE)
     _bound_columns(table.num_columns, SOURCE)
-    _refuse_duplicates(table.column_names)
     _refuse_unusable_names(table.column_names, SOURCE)
     return table.num_rows, [_from_arrow(name, table.column(name).combine_chunks()) for name in table.column_names]
 
@@ -193,7 +198,11 @@ def _from_arrow(name: str, values: Any) -> Column:
     if kind is None:
         raise InvalidInput(SOURCE, f"column {name!r}: expected text, numbers, booleans, dates or timestamps, got {values.type}")
     try:
-        return Column(name, kind, _cast(values, kind))
+        made = _cast(values, kind)
+        if kind == "string":
+            # Arrow believes a Parquet file that calls its bytes text.
+            made.validate(full=True)
+        return Column(name, kind, made)
     except pa.ArrowException as error:
         raise InvalidInput(SOURCE, f"column {name!r}: expected values that {kind} holds exactly: {error}") from error
 
@@ -219,6 +228,12 @@ def _refuse_unusable_names(names: Iterable[str], field: str) -> None:
     for name in names:
         if not name or len(name) > 255:
             raise InvalidInput(field, f"expected column names of 1 to 255 characters, got {name[:40]!r}")
+        if any("\ud800" <= character <= "\udfff" for character in name):
+            raise InvalidInput(field, f"expected column names that UTF-8 can hold, got {name[:40]!r}")
+
+
+def _bad_byte(error: UnicodeDecodeError) -> str:
+    return f"got byte 0x{error.object[error.start]:02x} at {error.start} of a name"
 
 
 def _bound_rows(count: int, field: str) -> None:

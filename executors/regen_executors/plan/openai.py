@@ -16,6 +16,7 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -24,10 +25,10 @@ from pydantic import ValidationError
 from regen_executors.document.characters import checked
 from regen_executors.interface import Capped, InvalidInput, Unavailable
 from regen_executors.plan.assembling import assembled
-from regen_executors.plan.model import MAX_LESSON_MINUTES, MIN_LESSON_MINUTES, Curriculum, Provider
+from regen_executors.plan.model import MAX_LESSON_MINUTES, MIN_LESSON_MINUTES, Curriculum, Plan, Provider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from regen_executors.plan.inputs import PlanInputs
 
@@ -90,15 +91,16 @@ class OpenAIProvider:
         content = _content(self._answer(json.dumps(_request(self.model, inputs)).encode()))
         try:
             curriculum = Curriculum.model_validate_json(content)
+            _check_modules(curriculum)
             # Without dates every lesson fits, so that only the curriculum's own faults can show.
             assembled(inputs.model_copy(update={"start_date": None, "deadline_date": None}), curriculum, self.about)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the whole"
-            raise Unavailable(f"the provider's answer is no curriculum: {where}: {first['msg']}") from error
+            # The text of a rule of ``model`` itself may quote what broke it; pydantic's own do not.
+            rule = "breaks a rule of plans" if first["type"] == "value_error" else first["msg"]
+            raise Unavailable(f"the provider's answer is no curriculum: {_place(first['loc'])}: {rule}") from error
         except ValueError as error:
             raise Unavailable("the provider's answer is no curriculum") from error
-        _check_prerequisites(curriculum)
         _check_texts(curriculum)
         return curriculum
 
@@ -257,12 +259,31 @@ def _content(answer: bytes) -> str:
     return content
 
 
-def _check_prerequisites(curriculum: Curriculum) -> None:
-    """Assembling drops a prerequisite whose module the deadline left out, so it would drop one that never was, too."""
+def _place(path: Iterable[str | int]) -> str:
+    """``("modules", 0, "goal")`` → ``modules.0.goal``; a name that is none of ours is the provider's word, and not said."""
+    known = _field_names()
+    return ".".join(str(part) if isinstance(part, int) or part in known else "an unknown field" for part in path) or "the whole"
+
+
+@cache
+def _field_names() -> frozenset[str]:
+    """The names of all fields of a curriculum and of a plan, in Python and in JSON."""
+    schemas = [model.model_json_schema(by_alias=by_alias) for model in (Curriculum, Plan) for by_alias in (False, True)]
+    parts = [part for schema in schemas for part in (schema, *schema["$defs"].values())]
+    return frozenset(name for part in parts for name in part.get("properties", {}))
+
+
+def _check_modules(curriculum: Curriculum) -> None:
+    """Ids and their order, before assembling: it drops a prerequisite whose module the deadline left out, and would drop one
+    that never was, too.
+    """
     seen: set[str] = set()
-    for module in curriculum.modules:
+    for position, module in enumerate(curriculum.modules):
+        wrong = f"the provider's answer is no curriculum: modules.{position}"
         if not seen.issuperset(module.prerequisites):
-            raise Unavailable(f"the provider's answer is no curriculum: {module.id} has a prerequisite that is not before it")
+            raise Unavailable(f"{wrong}.prerequisites: expected ids of modules before it")
+        if module.id in seen:
+            raise Unavailable(f"{wrong}.id: expected an id of its own")
         seen.add(module.id)
 
 

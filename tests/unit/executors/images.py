@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from io import BytesIO
 from typing import Any
 
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin
 
 ORIENTATION = 0x0112
 CAMERA = 0x0110
@@ -42,6 +43,22 @@ def with_metadata(kind: str) -> bytes:
     else:
         options["xmp"] = SECRET.encode()
     return encoded(picture(), kind, **options)
+
+
+def swapped_profile() -> bytes:
+    """A profile of RGB whose red is sRGB's green, and the other way round."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return srgb.replace(b"rXYZ", b"____").replace(b"gXYZ", b"rXYZ").replace(b"____", b"gXYZ")
+
+
+def linear_grey_profile() -> bytes:
+    """A profile of grey whose samples are proportional to light (ICC.1:2022, 7.2, 7.3, 8.3 and 10.6)."""
+    white = struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)  # D50, the white of every profile
+    head = struct.pack(">4xI4s4s4s12x4s28x12s48x", 0x02400000, b"mntr", b"GRAY", b"XYZ ", b"acsp", white)
+    point = b"XYZ " + bytes(4) + white
+    curve = b"curv" + bytes(4) + struct.pack(">IH2x", 1, 1 << 8)
+    body = struct.pack(">I4sII4sII", 2, b"wtpt", 156, len(point), b"kTRC", 156 + len(point), len(curve)) + point + curve
+    return struct.pack(">I", 4 + len(head) + len(body)) + head + body
 
 
 def opened(content: bytes) -> Image.Image:

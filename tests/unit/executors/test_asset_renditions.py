@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image, ImageChops, ImageCms
 
-from tests.unit.executors.images import FORMATS, ORIENTATION, SECRET, encoded, opened, picture, with_metadata
+from tests.unit.executors.images import (
+    FORMATS,
+    ORIENTATION,
+    SECRET,
+    encoded,
+    linear_grey_profile,
+    opened,
+    picture,
+    swapped_profile,
+    with_metadata,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,12 +84,57 @@ def test_a_picture_taken_sideways_is_set_upright(run: Run) -> None:
     assert top[0] > 150 > top[2]
 
 
-def test_a_colour_profile_is_applied_before_it_goes(run: Run) -> None:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    broken = encoded(picture(), "png", icc_profile=b"no profile")
-    assert _one(run, broken, "a.png").getpixel((50, 5)) == (30, 30, 200)
-    unfit = encoded(picture(), "png", icc_profile=profile)
-    assert _one(run, unfit, "a.png").size == (60, 40)
+def _see_through_palette() -> Image.Image:
+    image = Image.new("P", (8, 8), 1)
+    image.putpalette([0, 0, 0, 200, 30, 30])
+    image.info["transparency"] = bytes([255, 100])
+    return image
+
+
+@pytest.mark.parametrize(
+    ("image", "profile", "colour"),
+    [
+        (Image.new("RGB", (8, 8), (200, 30, 30)), swapped_profile(), (30, 200, 30)),
+        (Image.new("RGBA", (8, 8), (200, 30, 30, 100)), swapped_profile(), (30, 200, 30, 100)),
+        (Image.new("RGB", (8, 8), (200, 30, 30)).quantize(4), swapped_profile(), (30, 200, 30)),
+        (_see_through_palette(), swapped_profile(), (30, 200, 30, 100)),
+        (Image.new("L", (8, 8), 128), linear_grey_profile(), (188, 188, 188)),
+        (Image.new("LA", (8, 8), (128, 100)), linear_grey_profile(), (188, 188, 188, 100)),
+    ],
+    ids=["RGB", "RGBA", "P", "P with transparency", "L", "LA"],
+)
+def test_a_colour_profile_is_applied_before_it_goes(
+    run: Run, image: Image.Image, profile: bytes, colour: tuple[int, ...]
+) -> None:
+    made = _one(run, encoded(image, "png", icc_profile=profile), "a.png")
+    assert made.getcolors() == [(64, colour)]
+    assert "icc_profile" not in made.info
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "webp"])
+def test_a_colour_profile_is_applied_in_every_format(run: Run, kind: str) -> None:
+    content = encoded(Image.new("RGB", (8, 8), (200, 30, 30)), kind, icc_profile=swapped_profile(), quality=100)
+    red, green, blue = _one(run, content, f"a.{kind}").getpixel((4, 4))  # type: ignore[misc]
+    assert max(red, blue) < 40
+    assert green > 190
+
+
+def test_the_one_transparent_colour_of_a_picture_stays_transparent_beside_a_profile(run: Run) -> None:
+    image = Image.new("RGB", (8, 8), (200, 30, 30))
+    image.paste((1, 2, 3), (0, 0, 4, 8))
+    made = _one(run, encoded(image, "png", icc_profile=swapped_profile(), transparency=(1, 2, 3)), "a.png")
+    left: Any = made.getpixel((0, 0))
+    assert left[3] == 0
+    assert made.getpixel((7, 0)) == (30, 200, 30, 255)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "LA"])
+@pytest.mark.parametrize("profile", [b"no profile", ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()])
+def test_a_colour_profile_that_cannot_be_used_changes_nothing(run: Run, mode: str, profile: bytes) -> None:
+    image = picture(mode=mode)
+    inputs = {"source": "a.png", "renditions": [{"name": "r", "format": "png"}]}
+    with_profile = run("asset", inputs, {"a.png": encoded(image, "png", icc_profile=profile)})
+    assert with_profile == run("asset", inputs, {"a.png": encoded(image, "png")})
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "1", "RGBA", "I;16"])

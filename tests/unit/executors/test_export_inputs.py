@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
 
 from regen_executors.export import reading, writing
@@ -86,6 +89,69 @@ def test_a_wrong_input_is_named(run: Callable[..., dict[str, bytes]], inputs: di
         run("export", inputs, sources)
     assert caught.value.field == field
     assert caught.value.expected
+
+
+@pytest.mark.parametrize("types", [None, "string"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("s.json", rb'[{"a":"x"},{"a":"y\ud800z"}]'), ("s.jsonl", b'{"a":"x"}\n{"a":"y\\ud800z"}\n'), (None, None)],
+    ids=["json", "jsonl", "rows"],
+)
+def test_half_a_character_in_a_value_is_named_by_its_row(
+    run: Callable[..., dict[str, bytes]], name: str | None, content: bytes | None, types: str | None
+) -> None:
+    inputs: dict[str, Any] = {"source": name} if name else {"rows": [{"a": "x"}, {"a": "y\ud800z"}]}
+    if types:
+        inputs["columns"] = [{"name": "a", "type": types}]
+    with pytest.raises(InvalidInput) as caught:
+        run("export", inputs, {name: content} if name else {})
+    assert caught.value.field == ("inputs.source" if name else "inputs.rows")
+    assert caught.value.expected == "column 'a', row 2: expected text that UTF-8 can hold, got U+D800 at character 1"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "field"),
+    [
+        ({"source": "s.json"}, "inputs.source"),
+        ({"rows": [{"\udc00": 1}]}, "inputs.rows"),
+        ({"rows": [{"\udc00": {}}]}, "inputs.rows"),
+    ],
+)
+def test_half_a_character_in_a_name_is_shown_in_characters_that_are_whole(
+    run: Callable[..., dict[str, bytes]], inputs: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        run("export", inputs, {"s.json": rb'[{"\udc00":1}]'})
+    assert str(caught.value) == rf"{field}: expected column names that UTF-8 can hold, got '\udc00'"
+
+
+@pytest.mark.parametrize("content", [b"n,caf\xe9\n1,2\n", b"n,caf\xe9,b\n"], ids=["with rows", "names alone"])
+def test_a_csv_whose_names_are_latin_1_is_told_the_byte(run: Callable[..., dict[str, bytes]], content: bytes) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        run("export", {"source": "s.csv"}, {"s.csv": content})
+    assert caught.value.field == "inputs.source"
+    assert caught.value.expected == "expected a source whose line of names is UTF-8, got byte 0xe9 at 3 of a name"
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong", "expected"),
+    [
+        (b"cafe", b"caf\xe9", "expected a source whose column names are UTF-8, got byte 0xe9 at 3 of a name"),
+        (b"naif", b"na\xeff", "column 'cafe': expected values that string holds exactly"),
+    ],
+    ids=["name", "value"],
+)
+def test_a_parquet_whose_text_is_latin_1_is_refused(
+    run: Callable[..., dict[str, bytes]], text: bytes, wrong: bytes, expected: str
+) -> None:
+    made = BytesIO()
+    pa.parquet.write_table(pa.table({"cafe": ["naif"]}), made, compression="none", use_dictionary=False, store_schema=False)
+    content = made.getvalue()
+    assert text in content
+    with pytest.raises(InvalidInput) as caught:
+        run("export", {"source": "s.parquet", "formats": ["jsonl"]}, {"s.parquet": content.replace(text, wrong)})
+    assert caught.value.field == "inputs.source"
+    assert caught.value.expected.startswith(expected)
 
 
 def test_a_wrong_value_is_named_by_its_row(run: Callable[..., dict[str, bytes]]) -> None:

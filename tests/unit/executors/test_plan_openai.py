@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from regen_executors.interface import Capped, InvalidInput, Unavailable
+from regen_executors.plan import openai
 from regen_executors.plan.assembling import assembled
 from regen_executors.plan.builtin import BuiltinProvider
 from regen_executors.plan.inputs import plan_inputs
@@ -118,6 +119,51 @@ def test_an_answer_that_is_none_may_be_another_one_later(misbehave: Callable[[Ha
         _ask(server)
     assert len(server.seen) == 1
     assert KEY not in str(caught.value)
+
+
+_WORD = "one-word-of-the-provider"
+_CHANGES: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
+    (lambda c: c.update({_WORD: 1}), "an unknown field: Extra inputs are not permitted"),
+    (lambda c: c["modules"][1].update({_WORD: 1}), "modules.1.an unknown field: Extra inputs are not permitted"),
+    (
+        lambda c: c["modules"][0]["lessons"][0]["steps"][1].update({_WORD: {_WORD: _WORD}}),
+        "modules.0.lessons.0.steps.1.an unknown field: Extra inputs are not permitted",
+    ),
+    (lambda c: c["modules"][0].update({"7": 1}), "modules.0.an unknown field: Extra inputs are not permitted"),
+    (lambda c: c["modules"][0].pop("goal"), "modules.0.goal: Field required"),
+    (lambda c: c["modules"][0]["resources"][0].update(kind=_WORD), "modules.0.resources.0.kind: Input should be"),
+    (lambda c: c["modules"][0]["resources"][0].update(url=_WORD), "modules.0.resources.0.url: String should match"),
+    (lambda c: c["modules"][1].update(id=f"{_WORD}!"), "modules.1.id: String should match"),
+    (lambda c: c["modules"][1].update(prerequisites=[_WORD]), "modules.1.prerequisites: expected ids of modules before it"),
+    (
+        lambda c: c["modules"][0].update(id=_WORD, prerequisites=[_WORD]),
+        "modules.0.prerequisites: expected ids of modules before it",
+    ),
+    (
+        lambda c: [module.update(id=_WORD, prerequisites=[]) for module in c["modules"]],
+        "modules.1.id: expected an id of its own",
+    ),
+    # Assembling makes a lesson's id of its module's, which leaves it too long.
+    (lambda c: c["modules"][-1].update(id=_WORD.ljust(100, "x")), "id: String should match"),
+]
+
+
+@pytest.mark.parametrize(("change", "told"), _CHANGES, ids=[told for _, told in _CHANGES])
+def test_what_is_wrong_with_an_answer_is_told_by_its_place_in_none_of_the_providers_words(
+    change: Callable[[dict[str, Any]], Any], told: str
+) -> None:
+    with chat_server(_says(_changed(change))) as server, pytest.raises(Unavailable) as caught:
+        _ask(server)
+    assert str(caught.value).startswith(f"the provider's answer is no curriculum: {told}")
+    assert _WORD not in str(caught.value)
+
+
+def test_a_rule_of_plans_that_an_answer_breaks_is_not_told_in_the_rules_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai, "_check_modules", lambda _: None)
+    answer = _changed(lambda c: c["modules"][1].update(id=_WORD, prerequisites=[_WORD]))
+    with chat_server(_says(answer)) as server, pytest.raises(Unavailable) as caught:
+        _ask(server)
+    assert str(caught.value) == "the provider's answer is no curriculum: the whole: breaks a rule of plans"
 
 
 @pytest.mark.parametrize("slow", [Handler.silence, Handler.trickle])
