@@ -87,12 +87,15 @@ class Case:
         self.settings = {**SETTINGS, **(settings or {})}
         self.database = f"faults_{next(_numbers)}"
         self.deaths = 0
+        self._said_before = 0
         self._identity = ""
         self._keeper: asyncio.Task[None] | None = None
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
+        log = self.stack.log_file(OPERATOR)
+        self._said_before = log.stat().st_size if log.exists() else 0
         await asyncio.to_thread(self.stack.postgres.create_database, self.database, template="regen")
         with self.connect() as connection:
             # The promise rests on it: a commit that a crash of the server takes back was none.
@@ -309,6 +312,11 @@ class Case:
             tail = log.read_text(errors="replace")[-4000:] if log.exists() else ""
             state = {job.id: (str(job.status), job.error) for job in self.jobs().values()}
             raise AssertionError(f"not within {seconds:.0f} s: {what}; {state}\n{tail}") from None
+
+    def said(self) -> str:
+        """What the operator has logged since this case began; an earlier case's words prove nothing here."""
+        log = self.stack.log_file(OPERATOR)
+        return log.read_bytes()[self._said_before :].decode(errors="replace") if log.exists() else ""
 
     # -- what is found ------------------------------------------------------------------------------------------------
 

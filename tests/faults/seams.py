@@ -54,6 +54,7 @@ def _put(key: str) -> str | None:
     return {
         ".regen-probe": None,
         "first.txt": "first_put",
+        "noop.txt": "first_put",
         "second.txt": "second_put",
         "provenance.intoto.jsonl": "provenance_put",
         "manifest.json": "manifest_put",

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 16
 BACKLOG: Final = 100
 QUIET_SECONDS: Final = 300.0
+FAULTY_SECONDS: Final = 600.0
+"""How long the last jobs may take to end while faults go on; then these end, and the jobs get QUIET_SECONDS more."""
 RETRY_SECONDS: Final = 0.5
 SAY_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 60.0
@@ -92,15 +94,27 @@ class Soak:
             with suppress(asyncio.CancelledError):
                 await faults
             self._faults.heal()
-        await self._case.until("every job has ended", self._ended, QUIET_SECONDS)
+        left = await self._left_when_healed()
         seconds = time.monotonic() - self._began
-        self._say(f"every job has ended after {seconds:.0f} s; looking at everything twice")
-        await self._case.quiet(QUIET_SECONDS)
+        if left:
+            self._say(f"{left} jobs have not ended after {seconds:.0f} s; looking at everything twice")
+        else:
+            self._say(f"every job has ended after {seconds:.0f} s; looking at everything twice")
+            await self._case.quiet(QUIET_SECONDS)
         before = await asyncio.to_thread(self._case.look)
         await self._stop_operators()
         violations = await asyncio.to_thread(self._case.violations, before)
-        ends = Counter(end_of(job) for job in before.jobs)
-        return Report(seconds, ends, self._faults.made, self._duplicates(), self._count - len(before.jobs), violations)
+        ends = Counter(end_of(job) for job in before.jobs if job.status.is_terminal)
+        lost = self._count - sum(job.status.is_terminal for job in before.jobs)
+        return Report(seconds, ends, self._faults.made, self._duplicates(), lost, violations)
+
+    async def _left_when_healed(self) -> int:
+        """How many jobs do not end, though no fault comes any more and they are given time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(QUIET_SECONDS):
+                while self._open_jobs():  # noqa: ASYNC110 - what is waited for is in other processes
+                    await asyncio.sleep(RETRY_SECONDS)
+        return self._open_jobs()
 
     def _duplicates(self) -> int:
         return sum(count > 1 for count in self._case.control.starts.values())
@@ -108,8 +122,12 @@ class Soak:
     # -- jobs ---------------------------------------------------------------------------------------------------------
 
     async def _insert_all(self, faults: asyncio.Task[None]) -> None:
+        """Until all are inserted and have ended; the last of them have so long under faults."""
         inserted, said, had = 0, self._began, 0
+        last = self._began
         while (left := self._open_jobs()) > 0 or inserted < self._count:
+            if inserted == self._count and time.monotonic() - last > FAULTY_SECONDS:
+                return
             for task in (faults, *self._keepers):
                 if task.done():
                     task.result()
@@ -117,6 +135,7 @@ class Soak:
             if batch > 0:
                 self._insert(inserted, batch)
                 inserted += batch
+                last = time.monotonic()
             now = time.monotonic()
             if now - said > SAY_SECONDS:
                 ended = inserted - left - max(batch, 0)
@@ -138,9 +157,6 @@ class Soak:
                 "SELECT count(*) FROM \"RegenerationJob\" WHERE status IN ('PENDING', 'RUNNING')"
             ).fetchone()
         return int(row[0]) if row else 0
-
-    async def _ended(self) -> bool:
-        return self._open_jobs() == 0
 
     def _ends(self) -> Counter[str]:
         with self._case.connect() as connection:

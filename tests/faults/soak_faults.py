@@ -49,13 +49,18 @@ _Kinds = Mapping[str, tuple[int, Callable[[], Awaitable[None]]]]
 
 
 class Faults:
-    """Makes them; ``made`` counts them. Two streams of chance, so that the one does not depend on how fast the other is."""
+    """Makes them; ``made`` counts them.
+
+    Two streams of chance, so that the one does not depend on how fast the other is, and a third for whom a fault meets, which
+    depends on who is there: it would change what comes next.
+    """
 
     def __init__(self, case: Case, proxies: Proxies, seed: int) -> None:
         self._case = case
-        self._proxies = proxies
+        self.proxies = proxies
         self._random = random.Random(seed)  # noqa: S311 - a repeatable choice of faults
         self._of_jobs_random = random.Random(f"{seed} jobs")  # noqa: S311 - as above
+        self._targets = random.Random(f"{seed} targets")  # noqa: S311 - as above
         self.made: Counter[str] = Counter()
         self._of_processes: _Kinds = {
             "operator killed": (4, self._kill_operator),
@@ -76,7 +81,7 @@ class Faults:
 
     def heal(self) -> None:
         """No fault is left."""
-        self._proxies.heal()
+        self.proxies.heal()
 
     async def make(self) -> None:
         """Makes faults until it is cancelled: those of whole processes at their pace, those of one job or call at theirs."""
@@ -110,7 +115,7 @@ class Faults:
         groups = [pid for pids in self._case.stack.node.kubelet.process_ids.values() for pid in pids]
         if groups:
             with suppress(ProcessLookupError):
-                os.killpg(self._of_jobs_random.choice(groups), signal.SIGKILL)
+                os.killpg(self._targets.choice(groups), signal.SIGKILL)
 
     async def _delete_pod(self) -> None:
         self._delete("pods", grace=self._of_jobs_random.choice([None, 0]))
@@ -122,37 +127,35 @@ class Faults:
         found = self._case.cluster.list(resource, self._case.runs)
         if found:
             with suppress(APIError):
-                self._case.cluster.delete(
-                    resource, self._case.runs, self._of_jobs_random.choice(found)["metadata"]["name"], **how
-                )
+                self._case.cluster.delete(resource, self._case.runs, self._targets.choice(found)["metadata"]["name"], **how)
 
     async def _reset(self) -> None:
-        self._random.choice(self._proxies.tcp).reset()
+        self._random.choice(self.proxies.tcp).reset()
 
     async def _silence(self) -> None:
-        proxy = self._random.choice(self._proxies.tcp)
+        proxy = self._random.choice(self.proxies.tcp)
         proxy.freeze()
         await asyncio.sleep(self._random.uniform(0.5, 4))
         proxy.thaw()
 
     async def _lose_answer(self) -> None:
-        functions = {self._proxies.operator: ("regen_claim_v1", "regen_fail_v1"), self._proxies.runner: RUNNER_FUNCTIONS}
-        proxy = self._of_jobs_random.choice(self._proxies.tcp)
+        functions = {self.proxies.operator: ("regen_claim_v1", "regen_fail_v1"), self.proxies.runner: RUNNER_FUNCTIONS}
+        proxy = self._of_jobs_random.choice(self.proxies.tcp)
         proxy.lose_answer(self._of_jobs_random.choice(functions[proxy]).encode())
 
     async def _refuse(self) -> None:
         method = self._of_jobs_random.choice(["GET", "POST", "PATCH", "DELETE", "PUT"])
         if self._of_jobs_random.random() < 0.5:
-            self._proxies.api.add(method, "/namespaces/", lose=True)
+            self.proxies.api.add(method, "/namespaces/", lose=True)
         else:
             status = self._of_jobs_random.choice([429, 500, 503, 401])
-            self._proxies.api.add(method, "/namespaces/", times=self._of_jobs_random.randint(1, 5), status=status)
+            self.proxies.api.add(method, "/namespaces/", times=self._of_jobs_random.randint(1, 5), status=status)
 
     async def _refuse_puts(self) -> None:
         if self._of_jobs_random.random() < 0.5:
-            self._proxies.store.add("PUT", "", lose=True)
+            self.proxies.store.add("PUT", "", lose=True)
         else:
-            self._proxies.store.add("PUT", "", times=self._of_jobs_random.randint(1, 6), status=503)
+            self.proxies.store.add("PUT", "", times=self._of_jobs_random.randint(1, 6), status=503)
 
     async def _terminate(self) -> None:
         with self._case.connect() as connection:

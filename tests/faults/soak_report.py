@@ -17,7 +17,7 @@ class Report:
         ends: how many jobs ended how.
         faults: how often each fault came.
         duplicates: jobs whose executor started more than once.
-        lost: jobs that were inserted and did not end.
+        lost: jobs that did not end, or whose row is gone.
         violations: what does not hold, a sentence each, that of duplicates included.
     """
 

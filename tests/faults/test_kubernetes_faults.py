@@ -62,8 +62,8 @@ async def completes(case: Case, *more: str) -> None:
     await case.start_operator()
     ending = await case.conclude()
     assert (ending.jobs, ending.violations) == ({job_id: "COMPLETED"}, [])
-    log = case.stack.log_file(OPERATOR).read_text()
-    assert [words for words in more if words not in log] == []
+    said = case.said()
+    assert [words for words in more if words not in said] == []
 
 
 # -- answers that are late, lost or refusals ----------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from tests.faults.case import Case
 from tests.faults.conftest import BUDGETS
 from tests.faults.http_proxy import HttpProxy
 from tests.faults.proxy import Proxy
+from tests.integration.cli.command import Command
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -116,21 +117,25 @@ async def test_foreign_bytes_at_our_key(behind: tuple[Case, HttpProxy], name: st
 
 @exhaustive
 async def test_a_publish_that_is_killed_during_a_put(behind: tuple[Case, HttpProxy]) -> None:
-    """The bytes arrive, the answer does not, and nobody is there to ask again: no output, and an orphan that fsck lists."""
+    """The bytes arrive, the answer does not, and nobody is there to ask again: no output, and orphans that fsck lists."""
     case, proxy = behind
     proxy.add("PUT", "/second.txt", hold=60.0)
     job_id = insert(case)
     await case.start_operator()
 
-    async def under_way() -> bool:
-        return any("/second.txt" in one for one in proxy.seen)
+    async def there() -> bool:
+        return await asyncio.to_thread(stored, case, job_id) == {"first.txt", "second.txt"}
 
-    await case.until("the put is under way", under_way)
+    await case.until("the put is done and its answer held back", there)
     for pids in case.stack.node.kubelet.process_ids.values():
         for pid in pids:
             os.killpg(pid, signal.SIGKILL)
     ending = await case.conclude()
     assert (ending.jobs, ending.violations) == ({job_id: "FAILED lost"}, [])
+    assert stored(case, job_id) == {"first.txt", "second.txt"}
+    environment = {"REGEN_DATABASE_URL": case.url(), "REGEN_OUTPUT_URL": case.stack.store.output_url}
+    found = Command({**environment, **case.stack.store.admin_environment}).json("fsck")
+    assert {one.rpartition("/")[2] for one in found["orphans"] if f"/{job_id}/" in one} == {"first.txt", "second.txt"}
 
 
 @exhaustive
@@ -204,6 +209,12 @@ async def test_an_output_that_somebody_deletes_is_found(behind: tuple[Case, Http
     case.objects.client.delete_object(Bucket=case.objects.bucket, Key=folder(job_id) + "first.txt")
     found = case.violations(before)
     assert [one for one in found if "first.txt" in one and "got none" in one], found
+
+
+def stored(case: Case, job_id: str) -> set[str]:
+    """The names of the objects that lie where the job's outputs belong."""
+    found = case.objects.client.list_objects_v2(Bucket=case.objects.bucket, Prefix=folder(job_id))
+    return {one["Key"].rpartition("/")[2] for one in found.get("Contents", ())}
 
 
 def folder(job_id: str) -> str:
