@@ -158,6 +158,20 @@ def test_that_a_wrong_setting_of_the_store_fails_the_job_with_the_reason(
     assert "hunter2" not in json.dumps([error, lines])
 
 
+def test_that_a_folder_which_is_not_there_fails_the_job_at_once_with_the_reason(
+    fenced: Pod, database: Database, outputs: Path
+) -> None:
+    outputs.rmdir()
+    fenced.leave(a_txt=b"one")
+    status, lines = fenced.run("publish")
+    assert status == 0
+    state, _, error = job_of(database)
+    assert error is not None
+    assert (state, error["classification"], error["retryable"]) == ("FAILED", "internal", False)
+    assert error["detail"]["reason"] == "StoreDenied"
+    assert "unavailable, trying again" not in [line["step"] for line in lines]
+
+
 def test_that_what_nobody_foresaw_fails_the_job_as_internal(fenced: Pod, database: Database, mocker: MockerFixture) -> None:
     mocker.patch("regen_runner.store.open_store", side_effect=LookupError("what nobody foresaw"))
     fenced.leave(a_txt=b"one")
