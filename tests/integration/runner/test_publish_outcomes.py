@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from tests.database_fixtures import Database
     from tests.s3_fixtures import Bucket
+
+MOST_OUTPUTS = 1024
+"""What REGEN_MAX_OUTPUTS may be at the most."""
 
 
 @pytest.fixture
@@ -170,6 +174,17 @@ def test_that_a_folder_which_is_not_there_fails_the_job_at_once_with_the_reason(
     assert (state, error["classification"], error["retryable"]) == ("FAILED", "internal", False)
     assert error["detail"]["reason"] == "StoreDenied"
     assert "unavailable, trying again" not in [line["step"] for line in lines]
+
+
+def test_that_as_many_outputs_as_may_be_set_are_stored(fenced: Pod, database: Database) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < MOST_OUTPUTS + 64:
+        pytest.skip(f"the hard limit of open files is {hard}, this needs {MOST_OUTPUTS + 64}")
+    fenced.extra["REGEN_MAX_OUTPUTS"] = str(MOST_OUTPUTS)
+    fenced.leave(**{f"a{number}_txt": b"" for number in range(MOST_OUTPUTS)})
+    status, _ = fenced.run("publish", limits=f"ulimit -Sn {MOST_OUTPUTS}")
+    assert (status, fenced.message()) == (0, "")
+    assert len(output_rows(database)) == MOST_OUTPUTS
 
 
 def test_that_what_nobody_foresaw_fails_the_job_as_internal(fenced: Pod, database: Database, mocker: MockerFixture) -> None:
