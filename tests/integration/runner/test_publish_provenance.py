@@ -271,7 +271,13 @@ def test_a_wrong_key_fails_the_job_by_name_and_stores_nothing(
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("REGEN_SIGNING_KEY_FILE", "key.pem"), ("REGEN_BUILDER_ID", "no uri"), ("REGEN_BUILDER_ID", "plain")]
+    ("name", "value"),
+    [
+        ("REGEN_SIGNING_KEY_FILE", "key.pem"),
+        ("REGEN_BUILDER_ID", "no uri"),
+        ("REGEN_BUILDER_ID", "plain"),
+        ("REGEN_BUILDER_ID", "http://["),
+    ],
 )
 def test_a_wrong_setting_stops_the_program_by_name(pod: Pod, name: str, value: str) -> None:
     pod.extra[name] = value
