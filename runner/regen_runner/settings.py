@@ -136,7 +136,7 @@ def termination_log(environ: Mapping[str, str]) -> Path:
 
 
 class _Reader:
-    """Reads one variable at a time; values never appear in messages, since some are secret."""
+    """Reads one variable at a time; but for numbers, values never appear in messages, since some are secret."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
