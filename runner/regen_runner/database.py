@@ -1,7 +1,8 @@
 """The runner's three calls of the database (contract section 2): take the fence, complete, fail.
 
 One connection per call: a pod makes two or three calls, minutes apart, and an idle connection is one that a failover or a
-pooler breaks. Every call ends within ``CALL_SECONDS`` whatever the server, the pooler or the network does.
+pooler breaks. Connecting takes ``CONNECT_SECONDS`` at the most for each address of the server, and what the resolver takes for
+its name; from then on every call ends within ``CALL_SECONDS`` whatever the server, the pooler or the network does.
 """
 
 from __future__ import annotations

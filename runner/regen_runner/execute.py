@@ -81,7 +81,7 @@ def _run() -> tuple[Verdict, Outcome | None]:
     try:
         settings = parse_settings(os.environ)
         outcome = _supervised(settings)
-        return judge(outcome, settings.time_limit_seconds), outcome
+        return judge(outcome, settings.time_limit_seconds, os.environ), outcome
     except RegenError as error:
         return Verdict(error=error.as_job_error()), None
     except Exception as error:  # noqa: BLE001 - there must be an envelope, whatever happened

@@ -49,9 +49,14 @@ class _Untrue(Exception):
     """The child's report is none that our code writes."""
 
 
-def judge(outcome: Outcome, time_limit_seconds: float) -> Verdict:
+def judge(outcome: Outcome, time_limit_seconds: float, environ: Mapping[str, str]) -> Verdict:
     """The verdict on a run that was not interrupted. The first of these that holds decides: what the supervisor itself saw,
     our own failure to start, the child's death, and only then its report.
+
+    Args:
+        outcome: of the run.
+        time_limit_seconds: which the run had.
+        environ: the executor's, which may hold secrets; the error shows none of them.
     """
     first, _, second = outcome.said.partition(b"\n")
     opening = _opening(first)
@@ -62,7 +67,7 @@ def judge(outcome: Outcome, time_limit_seconds: float) -> Verdict:
     if error is not None:
         return Verdict(sandbox=enforced, error=error)
     try:
-        return _reported(second, enforced, outcome.status)
+        return _reported(second, enforced, outcome.status, environ)
     except _Untrue as untrue:
         message = f"the executor's report cannot be used: {untrue}"
         return Verdict(sandbox=enforced, error=JobError(Classification.EXECUTOR, message))
@@ -131,7 +136,7 @@ def _died(outcome: Outcome) -> JobError | None:
     return JobError(Classification.EXECUTOR, f"the executor was killed by {name}", detail={"signal": name})
 
 
-def _reported(line: bytes, enforced: Mapping[str, Any], status: int | None) -> Verdict:
+def _reported(line: bytes, enforced: Mapping[str, Any], status: int | None, environ: Mapping[str, str]) -> Verdict:
     if not line.strip() or status != 0:
         message = f"the executor ended before it returned a result ({_ending(status)})"
         return Verdict(enforced, error=JobError(Classification.EXECUTOR, message))
@@ -141,10 +146,33 @@ def _reported(line: bytes, enforced: Mapping[str, Any], status: int | None) -> V
         raise _Untrue("expected one line of JSON") from error
     if not isinstance(report, dict):
         raise _Untrue(f"expected an object, got {type(report).__name__}")
+    if report.get("ok") is not True:
+        report = _without_secrets(report, environ)
     version = _text(report, "version", MAX_VERSION_CHARACTERS)
     if report.get("ok") is True:
         return Verdict(enforced, version, _artifacts(report.get("artifacts")))
     return Verdict(enforced, version, error=_error(report))
+
+
+def _without_secrets(report: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """A failure's report without the class's secrets, before anything of it is cut: half a secret is not known for one."""
+    from regen_runner.scrubbing import forms, hide, secrets_of  # noqa: PLC0415 - only failures need it, and patterns cost time
+
+    known = forms(secrets_of(environ))
+
+    def shown(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: hide(value, known) if isinstance(value, str) else value for key, value in values.items()}
+
+    detail = report.get("detail")
+    if not isinstance(detail, dict):
+        return shown(report)
+    detail = shown(detail)
+    trace = detail.get("trace")
+    if isinstance(trace, str) and trace.startswith("…"):
+        # The child cut it there, perhaps through a secret.
+        edge = max(map(len, known), default=0)
+        detail["trace"] = f"…{trace[1 + edge :]}"
+    return {**shown(report), "detail": detail}
 
 
 def _artifacts(value: Any) -> tuple[DeclaredArtifact, ...]:

@@ -12,6 +12,7 @@ import errno
 import io
 import os
 import re
+import resource
 import stat
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ _SYS_OPENAT2: Final = 437
 _RESOLVE: Final = 0x01 | 0x02 | 0x04 | 0x08
 """RESOLVE_NO_XDEV, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH (linux/openat2.h)."""
 _OPEN_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_OTHER_DESCRIPTORS: Final = 64
+"""For all that is no output: pipes, the store's connections, a folder on the way, libraries that are loaded late."""
 _MEDIA_TYPE = re.compile(
     r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}(; ?[a-z0-9-]{1,64}=[A-Za-z0-9._+-]{1,64})*"
 )
@@ -105,6 +108,7 @@ def checked_outputs(
         OutputRefused: names the first entry that is not as it must be.
     """
     _check_declaration(declared, max_files)
+    _make_room(len(declared) + _OTHER_DESCRIPTORS)
     with ExitStack() as stack:
         folder = _open_folder(out)
         stack.callback(os.close, folder)
@@ -118,6 +122,14 @@ def checked_outputs(
             left -= output.size_bytes
             checked.append(output)
         yield tuple(checked)
+
+
+def _make_room(descriptors: int) -> None:
+    """Raises the process's own limit of open files where it is lower, as far as the container lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < descriptors:
+        most = descriptors if hard == resource.RLIM_INFINITY else min(descriptors, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _check_declaration(declared: Sequence[DeclaredArtifact], max_files: int) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _FIRST_DELAY: Final = 0.2
 _LONGEST_DELAY: Final = 5.0
+_LONGEST_POLL: Final = 24 * 3600.0
+"""Seconds; poll(2) counts milliseconds in an int, and a pod may have thirty days."""
 
 Answer = TypeVar("Answer")
 
@@ -46,7 +48,14 @@ class Stop:
 
     def wait(self, seconds: float, *also: int) -> None:
         """Returns when the stop is requested, when one of the descriptors ``also`` is readable, or after ``seconds``."""
-        select.select([self._read, *also], [], [], max(0.0, seconds))
+        # Not select.select, which refuses descriptors of 1024 and up: a job may have that many outputs open.
+        poll = select.poll()
+        for descriptor in (self._read, *also):
+            poll.register(descriptor, select.POLLIN)
+        end = time.monotonic() + seconds
+        while not poll.poll(1000 * min(max(0.0, end - time.monotonic()), _LONGEST_POLL)):
+            if time.monotonic() >= end:
+                return
 
     def close(self) -> None:
         """Closes the pipe."""

@@ -107,6 +107,10 @@ def run(settings: PublishSettings, database: RunnerDatabase, stop: Stop, environ
     except RegenError as error:
         log("not published", error=error.message, classification=str(error.classification))
         outcome = error.as_job_error()
+    except Exception as error:  # noqa: BLE001 - the fence is ours: left alone, the job would count as lost, with no reason
+        log_trace("publish failed", error)
+        message = f"publish: expected to store the outputs, got {type(error).__name__}: {error}"
+        outcome = JobError(Classification.INTERNAL, message)
     keep_log(settings, evidence.job_type, stop, patience, environ)
     return _failed(settings, database, evidence, outcome, patience)
 
@@ -186,7 +190,7 @@ def _outcome(
     from regen_runner.store import open_store  # noqa: PLC0415
     from regen_runner.uploads import Upload  # noqa: PLC0415
 
-    # Before anything is stored: a wrong key leaves nothing behind.
+    # Before anything is stored: a wrong key leaves no output behind.
     signer = None if settings.signing_key_file is None else load_signer(settings.signing_key_file)
     attestor = Attestor(Builder(settings.builder_id, settings.image), evidence.sources, signer)
     store = open_store(settings.output_url, environ)

@@ -1,4 +1,4 @@
-"""Takes out of an executor's log what nobody should read there: secrets, and what would steer a terminal.
+"""Takes out of an executor's log and error what nobody should read there: secrets, and what would steer a terminal.
 
 The supervisor does it, since it alone sees both the log and the executor's variables.
 """
@@ -55,15 +55,20 @@ def forms(secrets: Iterable[str]) -> list[str]:
     return sorted(every, key=len, reverse=True)
 
 
+def hide(text: str, known: Sequence[str]) -> str:
+    """``text`` with the ``known`` secrets hidden, and nothing else changed."""
+    for form in known:
+        text = text.replace(form, HIDDEN)
+    return text
+
+
 def scrub(content: bytes, known: Sequence[str]) -> bytes:
     """``content`` as plain UTF-8 text, with the ``known`` secrets and what looks like a credential hidden.
 
     It never gets longer.
     """
     text = content.decode("utf-8", "replace").replace("\N{REPLACEMENT CHARACTER}", "?")
-    for form in known:
-        text = text.replace(form, HIDDEN)
-    text = _without_keys(_TERMINAL.sub("", text))
+    text = _without_keys(_TERMINAL.sub("", hide(text, known)))
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return _CONTROL.sub("?", text).encode()[: len(content)]

@@ -136,7 +136,7 @@ def termination_log(environ: Mapping[str, str]) -> Path:
 
 
 class _Reader:
-    """Reads one variable at a time; values never appear in messages, since some are secret."""
+    """Reads one variable at a time; but for numbers, values never appear in messages, since some are secret."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -158,7 +158,7 @@ class _Reader:
 
     def uri(self, name: str, *, default: str) -> str:
         value = self._environ.get(name) or default
-        if not (value.isascii() and value.isprintable() and " " not in value and urlsplit(value).scheme):
+        if not (value.isascii() and value.isprintable() and " " not in value and _scheme(value)):
             raise _wrong(name, "a URI such as https://example.com/regen", "another text")
         return value
 
@@ -183,13 +183,17 @@ class _Reader:
 
     def database_url(self, name: str) -> str:
         value = self.text(name)
-        try:
-            scheme = urlsplit(value).scheme
-        except ValueError:
-            scheme = ""
-        if scheme not in {"postgresql", "postgres"}:
+        if _scheme(value) not in {"postgresql", "postgres"}:
             raise _wrong(name, "a URL that begins with postgresql://", "another text")
         return value
+
+
+def _scheme(uri: str) -> str:
+    """Empty where there is none, or where ``uri`` cannot be read, as with half a pair of brackets."""
+    try:
+        return urlsplit(uri).scheme
+    except ValueError:
+        return ""
 
 
 def _wrong(name: str, expected: str, got: str) -> SettingsInvalid:

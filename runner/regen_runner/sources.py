@@ -60,6 +60,8 @@ def fetch_sources(sources: Sequence[Source], folder: Path, limits: SourceLimits,
     Raises:
         ValidationFailed: a digest differs, a source is too large, does not exist or is not allowed.
         SourceUnavailable: a source cannot be reached for now.
+        StoreDenied: the ``AWS_*`` variables cannot be used.
+        OSError: ``folder`` cannot be written.
     """
     folder.mkdir(mode=0o755)
     left = limits.max_bytes

@@ -6,7 +6,7 @@ import ipaddress
 import socket
 import ssl
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead, InvalidURL
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -39,46 +39,67 @@ class AddressRefused(Exception):
 class _WholeBody:
     """A body whose early end is an error; ``HTTPResponse.read`` with a size takes it for the end (http.client)."""
 
-    def __init__(self, answer: HTTPResponse) -> None:
+    def __init__(self, source: Source, answer: HTTPResponse) -> None:
+        self._source = source
         self._answer = answer
 
     def read(self, size: int) -> bytes:
-        block = self._answer.read(size)
-        if not block and self._answer.length:
-            raise IncompleteRead(b"", self._answer.length)
+        with _told(self._source):
+            block = self._answer.read(size)
+            if not block and self._answer.length:
+                raise IncompleteRead(b"", self._answer.length)
         return block
 
 
 @contextmanager
 def open_http(source: Source) -> Iterator[BinaryIO]:
-    """The body of a 200 answer.
+    """The body of a 200 answer. Whoever reads it may fail in its own ways; those errors pass as they are.
 
     Raises:
         ValidationFailed: the address is refused, or the answer will not change.
-        SourceUnavailable: no answer, or one that may change.
+        SourceUnavailable: no answer, or one that may change; from each read of the body too.
     """
-    connection: HTTPConnection | None = None
+    with _told(source):
+        connection, answer = _followed(source)
     try:
-        uri = source.uri
-        for _ in range(MAX_REDIRECTS + 1):
-            connection, answer = _asked(source, uri)
-            if answer.status not in _REDIRECTS:
-                yield cast("BinaryIO", _WholeBody(_checked(source, answer)))
-                return
-            connection.close()
-            uri = _redirected(source, uri, answer.getheader("Location") or "")
-        msg = f"source {source.name}: expected at most {MAX_REDIRECTS} redirects, got more"
-        raise ValidationFailed(msg, source=source.name)
+        yield cast("BinaryIO", _WholeBody(source, answer))
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _told(source: Source) -> Iterator[None]:
+    """What goes wrong between us and the server, as the error that the job ends with."""
+    try:
+        yield
     except AddressRefused as error:
         msg = f"source {source.name}: expected an address outside of this node's own, got {error}"
+        raise ValidationFailed(msg, source=source.name) from error
+    except (InvalidURL, UnicodeError) as error:
+        # UnicodeError: labels of a host's name that are empty or too long (the codec idna of getaddrinfo)
+        msg = f"source {source.name}: expected a URI with a host's name and a path that can be asked for, got another"
         raise ValidationFailed(msg, source=source.name) from error
     except (HTTPException, OSError) as error:
         # ssl.SSLError is an OSError: a certificate may be renewed
         msg = f"source {source.name}: expected an answer, got {type(error).__name__}: {error}"
         raise SourceUnavailable(msg, source=source.name) from error
-    finally:
-        if connection is not None:
+
+
+def _followed(source: Source) -> tuple[HTTPConnection, HTTPResponse]:
+    """The 200 answer at the end of few redirects, and its open connection."""
+    uri = source.uri
+    for _ in range(MAX_REDIRECTS + 1):
+        connection, answer = _asked(source, uri)
+        try:
+            if answer.status not in _REDIRECTS:
+                return connection, _checked(source, answer)
+            uri = _redirected(source, uri, answer.getheader("Location") or "")
+        except BaseException:
             connection.close()
+            raise
+        connection.close()
+    msg = f"source {source.name}: expected at most {MAX_REDIRECTS} redirects, got more"
+    raise ValidationFailed(msg, source=source.name)
 
 
 def _asked(source: Source, uri: str) -> tuple[HTTPConnection, HTTPResponse]:
@@ -121,8 +142,12 @@ def _checked(source: Source, answer: HTTPResponse) -> HTTPResponse:
 
 def _redirected(source: Source, uri: str, location: str) -> str:
     """Where a redirect leads; only to the same scheme, or from http to https."""
-    target = urljoin(uri, location)
-    before, after = urlsplit(uri).scheme, urlsplit(target).scheme
+    try:
+        target = urljoin(uri, location)
+        before, after = urlsplit(uri).scheme, urlsplit(target).scheme
+    except ValueError as error:
+        msg = f"source {source.name}: expected a redirect to a URI, got one that cannot be read"
+        raise ValidationFailed(msg, source=source.name) from error
     if not location or (before, after) not in {("http", "http"), ("http", "https"), ("https", "https")}:
         msg = f"source {source.name}: expected a redirect within {before}, got one to {after or 'nowhere'}"
         raise ValidationFailed(msg, source=source.name)

@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from urllib.parse import quote
 
 from regen_core.errors import OutputExists, StoreUnavailable, StoreUnsafe
-from regen_runner.store import PROBE_KEY, StoredObject, as_file, checked_key, measure, other_bytes, wrong_digest
+from regen_runner.store import (
+    PROBE_KEY,
+    StoreDenied,
+    StoredObject,
+    as_file,
+    checked_key,
+    measure,
+    other_bytes,
+    wrong_digest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +37,17 @@ _MODE: Final = 0o444
 _RENAME_NOREPLACE: Final = 1
 _NO_NAMELESS_FILES: Final = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS}
 _NO_CONDITIONAL_RENAME: Final = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
+_PERMANENT: Final = {
+    errno.EACCES,
+    errno.EFBIG,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EOPNOTSUPP,
+    errno.EPERM,
+    errno.EROFS,
+}
+"""What the same call would meet again. Not ENOENT: beneath the root a folder may be removed and made at any time."""
 
 
 class FileStore:
@@ -50,7 +70,7 @@ class FileStore:
     def put(self, key: str, body: bytes | BinaryIO, sha256: str, media_type: str) -> str:  # noqa: ARG002 - no place for it
         """Creates the file; ``media_type`` is kept by manifest and database alone."""
         *folders, name = checked_key(key).split("/")
-        with _unavailable(key), self._folder(folders) as folder:
+        with _told(key), self._folder(folders) as folder:
             if not _taken(folder, name) and _create(folder, name, key, as_file(body), sha256):
                 os.fsync(folder)
                 return self.url(key)
@@ -62,7 +82,7 @@ class FileStore:
 
     def head(self, key: str) -> StoredObject | None:
         """Size and digest of the regular file at ``key``."""
-        with _unavailable(key):
+        with _told(key):
             try:
                 descriptor = os.open(self._root / checked_key(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             except FileNotFoundError:
@@ -81,7 +101,11 @@ class FileStore:
         The root itself is not made: a wrong mount would swallow outputs unseen.
         """
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-        current = os.open(self._root, flags)
+        try:
+            current = os.open(self._root, flags)
+        except FileNotFoundError as error:
+            msg = f"store: expected a folder that exists in REGEN_OUTPUT_URL, got {self._root}: {error.strerror}"
+            raise StoreDenied(msg, errno=error.errno) from error
         try:
             for name in names:
                 with suppress(FileExistsError):
@@ -180,9 +204,11 @@ def _measured(folder: int, name: str) -> StoredObject | None:
 
 
 @contextmanager
-def _unavailable(key: str) -> Iterator[None]:
+def _told(key: str) -> Iterator[None]:
+    """An error of the disk, as the port promises it."""
     try:
         yield
     except OSError as error:
         msg = f"store: expected to reach {key}, got {error.strerror or error}"
-        raise StoreUnavailable(msg, key=key, errno=error.errno) from error
+        kind = StoreDenied if error.errno in _PERMANENT else StoreUnavailable
+        raise kind(msg, key=key, errno=error.errno) from error

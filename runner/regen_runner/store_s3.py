@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from botocore import exceptions as boto
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, InvalidRegionError, PartialCredentialsError
 from botocore.session import get_session
 
 from regen_core.errors import OutputExists, OutputRefused, RegenError, StoreUnavailable, StoreUnsafe
@@ -62,6 +62,9 @@ def s3_client(environ: Mapping[str, str]) -> S3Client:
 
     A given endpoint is addressed by path, since few of them own a wildcard domain. The region falls back to ``us-east-1``,
     which S3-compatible servers ignore.
+
+    Raises:
+        StoreDenied: a variable cannot be used; the message names it and shows no value.
     """
     endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
     config = Config(
@@ -75,16 +78,32 @@ def s3_client(environ: Mapping[str, str]) -> S3Client:
         s3={"addressing_style": "path" if endpoint else "auto"},
     )
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    client = get_session().create_client(
-        "s3",
-        region_name=region,
-        endpoint_url=endpoint,
-        config=config,
-        aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID"),
-        aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY"),
-        aws_session_token=environ.get("AWS_SESSION_TOKEN"),
-    )
+    try:
+        client = get_session().create_client(
+            "s3",
+            region_name=region,
+            endpoint_url=endpoint,
+            config=config,
+            aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID"),
+            aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY"),
+            aws_session_token=environ.get("AWS_SESSION_TOKEN"),
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise StoreDenied(_wrong_setting(error, environ)) from error
     return cast("S3Client", client)
+
+
+def _wrong_setting(error: Exception, environ: Mapping[str, str]) -> str:
+    """What is wrong with the variables. botocore's own text may repeat a value, and an endpoint may hold a password."""
+    if isinstance(error, PartialCredentialsError):
+        return "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: expected both or neither, got one"
+    if isinstance(error, InvalidRegionError):
+        name = "AWS_REGION" if environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
+        return f"{name}: expected a region such as us-east-1, got another text"
+    if isinstance(error, BotoCoreError):
+        return f"AWS_*: expected a usable configuration of the S3 client, got {type(error).__name__}"
+    name = "AWS_ENDPOINT_URL_S3" if environ.get("AWS_ENDPOINT_URL_S3") else "AWS_ENDPOINT_URL"
+    return f"{name}: expected a URL that begins with https:// or http://, got another text"
 
 
 class S3Store:

@@ -67,19 +67,19 @@ class Pod:
             **self.extra,
         }
 
-    def begin(self, program: str) -> subprocess.Popen[str]:
-        """Starts ``prepare`` or ``publish`` as the container would."""
+    def begin(self, program: str, limits: str = "") -> subprocess.Popen[str]:
+        """Starts ``prepare`` or ``publish`` as the container would; ``limits`` are the shell's, such as ``ulimit -f 8``."""
         return subprocess.Popen(
-            [PROGRAM, program],
+            ["/bin/sh", "-c", f'{limits}; exec "$0" "$1"', PROGRAM, program] if limits else [PROGRAM, program],
             env={"PATH": os.defpath, **self.environment()},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
-    def run(self, program: str) -> tuple[int, list[dict[str, Any]]]:
-        """Exit status and log lines of ``program``."""
-        with self.begin(program) as process:
+    def run(self, program: str, limits: str = "") -> tuple[int, list[dict[str, Any]]]:
+        """Exit status and log lines of ``program``; ``limits`` as for ``begin``."""
+        with self.begin(program, limits) as process:
             try:
                 output, _ = process.communicate(timeout=TIMEOUT)
             finally:

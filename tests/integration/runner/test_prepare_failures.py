@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from tests.s3_fixtures import Bucket
 
 CONTENT = b"the source's bytes"
+LARGE = bytes(1 << 20)
+REDIRECTS = {
+    "/moved": "/data",
+    "/loop": "/loop",
+    "/to-file": "file:///etc/passwd",
+    "/to-metadata": "http://169.254.169.254/latest/meta-data/",
+    "/to-no-host": "http://a..b/data",
+    "/to-no-uri": "http://[",
+}
 
 
 class _Site(BaseHTTPRequestHandler):
@@ -31,16 +40,12 @@ class _Site(BaseHTTPRequestHandler):
             self._answer(503)
         elif self.path in {"/data", "/flaky"}:
             self._answer(200, CONTENT)
+        elif self.path == "/large":
+            self._answer(200, LARGE)
         elif self.path == "/cut":
             self._answer(200, CONTENT[:4], length=len(CONTENT))
-        elif self.path == "/moved":
-            self._answer(302, location="/data")
-        elif self.path == "/to-file":
-            self._answer(302, location="file:///etc/passwd")
-        elif self.path == "/to-metadata":
-            self._answer(302, location="http://169.254.169.254/latest/meta-data/")
-        elif self.path == "/loop":
-            self._answer(302, location="/loop")
+        elif self.path in REDIRECTS:
+            self._answer(302, location=REDIRECTS[self.path])
         else:
             self._answer(404)
 
@@ -74,9 +79,9 @@ def with_source(uri: str, content: bytes = CONTENT, name: str = "data.csv") -> d
     return {**INSTRUCTION, "sources": [source]}
 
 
-def failure(pod: Pod, database: Database) -> dict[str, Any]:
+def failure(pod: Pod, database: Database, limits: str = "") -> dict[str, Any]:
     """What prepare failed the job with."""
-    assert pod.run("prepare")[0] == 65
+    assert pod.run("prepare", limits)[0] == 65
     status, _, error = job_of(database)
     assert status == "FAILED"
     assert error is not None
@@ -120,6 +125,8 @@ def test_that_a_wrong_instruction_is_named(pod: Pod, database: Database) -> None
         ("/gone", "source data.csv: expected HTTP status 200, got 404"),
         ("/to-file", "source data.csv: expected a redirect within http, got one to file"),
         ("/to-metadata", "source data.csv: expected an address outside of this node's own, got 169.254.169.254"),
+        ("/to-no-host", "source data.csv: expected a URI with a host's name and a path that can be asked for, got another"),
+        ("/to-no-uri", "source data.csv: expected a redirect to a URI, got one that cannot be read"),
         ("/loop", "source data.csv: expected at most 5 redirects, got more"),
     ],
 )
@@ -132,6 +139,25 @@ def test_that_a_source_which_will_not_come_is_named(pod: Pod, database: Database
 def test_that_a_metadata_address_is_refused_however_it_is_written(pod: Pod, database: Database) -> None:
     add_job(database, with_source("http://2852039166/latest/meta-data/"))  # 169.254.169.254 as one number
     assert "expected an address outside of this node's own" in failure(pod, database)["message"]
+
+
+@pytest.mark.parametrize(
+    "host", ["a..b", ".example", f"{'a' * 64}.example", "exa mple", "\N{LATIN SMALL LETTER U WITH DIAERESIS}..b"]
+)
+def test_that_a_host_which_is_no_name_is_told_at_once(pod: Pod, database: Database, host: str) -> None:
+    add_job(database, with_source(f"http://{host}/data"))
+    error = failure(pod, database)
+    assert (error["classification"], error["retryable"], error["detail"]) == ("validation", False, {"source": "data.csv"})
+    assert error["message"].startswith("source data.csv: expected a URI with a host's name")
+
+
+def test_that_a_volume_which_takes_no_more_is_not_the_servers_fault(pod: Pod, database: Database, site: str) -> None:
+    add_job(database, with_source(f"{site}/large", LARGE))
+    error = failure(pod, database, limits="ulimit -f 8")
+    assert (error["classification"], error["retryable"]) == ("internal", False)
+    assert error["message"].startswith(
+        "prepare: expected to write the executor's input, got OSError: [Errno 27] File too large"
+    )
 
 
 def test_that_another_digest_is_named(pod: Pod, database: Database, site: str) -> None:

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from regen_core.canonical import canonical_json, instruction_digest
 from regen_core.errors import Classification, JobError
+from regen_runner.database import RunnerDatabase
+from regen_runner.patience import Stop
+from regen_runner.publish import run
+from regen_runner.settings import PublishSettings
 from tests.integration.runner.pods import INSTRUCTION, Pod, add_job, job_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_mock import MockerFixture
+
     from tests.database_fixtures import Database
     from tests.s3_fixtures import Bucket
+
+MOST_OUTPUTS = 1024
+"""What REGEN_MAX_OUTPUTS may be at the most."""
 
 
 @pytest.fixture
@@ -129,6 +139,70 @@ def test_that_other_bytes_at_a_key_fail_the_job_and_stay(fenced: Pod, database: 
     assert taken.read_bytes() == b"someone's"
     assert not (taken.parent / "manifest.json").exists()
     assert output_rows(database) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"AWS_ENDPOINT_URL_S3": "ada:hunter2@minio:9000"}, {"AWS_ACCESS_KEY_ID": "hunter2"}, {"AWS_SECRET_ACCESS_KEY": "hunter2"}],
+    ids=["endpoint without a scheme", "no secret key", "no access key"],
+)
+def test_that_a_wrong_setting_of_the_store_fails_the_job_with_the_reason(
+    fenced: Pod, database: Database, wrong: dict[str, str]
+) -> None:
+    fenced.output_url = "s3://bucket/prefix"
+    fenced.extra.update(wrong)
+    fenced.leave(a_txt=b"one")
+    status, lines = fenced.run("publish")
+    assert (status, fenced.message()) == (0, "")
+    state, _, error = job_of(database)
+    assert error is not None
+    assert (state, error["classification"], error["retryable"]) == ("FAILED", "internal", False)
+    assert error["detail"]["reason"] == "StoreDenied"
+    assert next(iter(wrong)) in error["message"]
+    assert "hunter2" not in json.dumps([error, lines])
+
+
+def test_that_a_folder_which_is_not_there_fails_the_job_at_once_with_the_reason(
+    fenced: Pod, database: Database, outputs: Path
+) -> None:
+    outputs.rmdir()
+    fenced.leave(a_txt=b"one")
+    status, lines = fenced.run("publish")
+    assert status == 0
+    state, _, error = job_of(database)
+    assert error is not None
+    assert (state, error["classification"], error["retryable"]) == ("FAILED", "internal", False)
+    assert error["detail"]["reason"] == "StoreDenied"
+    assert "unavailable, trying again" not in [line["step"] for line in lines]
+
+
+def test_that_as_many_outputs_as_may_be_set_are_stored(fenced: Pod, database: Database) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < MOST_OUTPUTS + 64:
+        pytest.skip(f"the hard limit of open files is {hard}, this needs {MOST_OUTPUTS + 64}")
+    fenced.extra["REGEN_MAX_OUTPUTS"] = str(MOST_OUTPUTS)
+    fenced.leave(**{f"a{number}_txt": b"" for number in range(MOST_OUTPUTS)})
+    status, _ = fenced.run("publish", limits=f"ulimit -Sn {MOST_OUTPUTS}")
+    assert (status, fenced.message()) == (0, "")
+    assert len(output_rows(database)) == MOST_OUTPUTS
+
+
+def test_that_what_nobody_foresaw_fails_the_job_as_internal(fenced: Pod, database: Database, mocker: MockerFixture) -> None:
+    mocker.patch("regen_runner.store.open_store", side_effect=LookupError("what nobody foresaw"))
+    fenced.leave(a_txt=b"one")
+    settings = PublishSettings.from_environment(fenced.environment())
+    stop = Stop()
+    try:
+        status, message = run(settings, RunnerDatabase(fenced.database_url, "test"), stop, {})
+    finally:
+        stop.close()
+    assert (status, message) == (
+        0,
+        "failed: internal: publish: expected to store the outputs, got LookupError: what nobody foresaw",
+    )
+    state, _, error = job_of(database)
+    assert error is not None
+    assert (state, error["classification"]) == ("FAILED", "internal")
 
 
 @pytest.mark.parametrize("missing", ["result/envelope.json", "trust/nonce", "in/instruction.json"])

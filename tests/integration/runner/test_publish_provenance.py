@@ -23,8 +23,9 @@ from securesystemslib.signer import SSlibKey
 
 from regen_core.canonical import canonical_json, sha256_hex
 from regen_core.errors import Classification, JobError
+from regen_core.names import LOG_NAME
 from regen_core.provenance import parse_bundle
-from regen_runner.store import open_store
+from regen_runner.store import PROBE_KEY, open_store
 from regen_runner.store_s3 import s3_client
 from tests.integration.runner.keys import make_key_pair
 from tests.integration.runner.pods import INSTRUCTION, Pod, add_job, job_of
@@ -270,8 +271,25 @@ def test_a_wrong_key_fails_the_job_by_name_and_stores_nothing(
     assert list(outputs.iterdir()) == []
 
 
+def test_a_wrong_key_keeps_the_log_and_no_output(pod: Pod, database: Database, outputs: Path, tmp_path: Path) -> None:
+    add_job(database)
+    pod.fenced(database)
+    pod.leave(a_txt=b"one")
+    pod.path("result", LOG_NAME).write_bytes(b"said\n")
+    pod.extra["REGEN_SIGNING_KEY_FILE"] = str(tmp_path / "missing.pem")
+    assert pod.run("publish")[0] == 0
+    assert job_of(database)[0] == "FAILED"
+    assert sorted(path.name for path in outputs.rglob("*") if path.is_file()) == [PROBE_KEY, LOG_NAME]
+
+
 @pytest.mark.parametrize(
-    ("name", "value"), [("REGEN_SIGNING_KEY_FILE", "key.pem"), ("REGEN_BUILDER_ID", "no uri"), ("REGEN_BUILDER_ID", "plain")]
+    ("name", "value"),
+    [
+        ("REGEN_SIGNING_KEY_FILE", "key.pem"),
+        ("REGEN_BUILDER_ID", "no uri"),
+        ("REGEN_BUILDER_ID", "plain"),
+        ("REGEN_BUILDER_ID", "http://["),
+    ],
 )
 def test_a_wrong_setting_stops_the_program_by_name(pod: Pod, name: str, value: str) -> None:
     pod.extra[name] = value

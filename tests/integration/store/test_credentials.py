@@ -1,4 +1,4 @@
-"""Can the runner's credentials take an output away?"""
+"""Can the runner's credentials take an output away, and is a setting of theirs that cannot be used named without its value?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from regen_runner.store import StoredObject, open_store
+from regen_runner.store import StoreDenied, StoredObject, open_store
 from regen_runner.store_s3 import s3_client
 from tests.integration.store.conftest import digest
 
@@ -30,3 +30,21 @@ def test_that_the_media_type_is_kept(bucket: Bucket) -> None:
     open_store(bucket.url, bucket.environment).put(KEY, b"ours", digest(b"ours"), "text/html; charset=utf-8")
     found = s3_client(bucket.environment).head_object(Bucket=bucket.url.removeprefix("s3://"), Key=KEY)
     assert found["ContentType"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"AWS_ENDPOINT_URL_S3": "ada:hunter2@minio:9000"}, "AWS_ENDPOINT_URL_S3: expected a URL"),
+        ({"AWS_ENDPOINT_URL": "hunter2"}, "AWS_ENDPOINT_URL: expected a URL"),
+        ({"AWS_SECRET_ACCESS_KEY": "hunter2"}, "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: expected both"),
+        ({"AWS_ACCESS_KEY_ID": "hunter2"}, "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: expected both"),
+        ({"AWS_REGION": "hunter2 of ours"}, "AWS_REGION: expected a region"),
+        ({"AWS_DEFAULT_REGION": "hunter2 of ours"}, "AWS_DEFAULT_REGION: expected a region"),
+    ],
+)
+def test_that_a_setting_which_cannot_be_used_is_denied_by_name(environment: dict[str, str], named: str) -> None:
+    with pytest.raises(StoreDenied) as caught:
+        open_store("s3://bucket/prefix", environment)
+    assert caught.value.message.startswith(named)
+    assert "hunter2" not in caught.value.message

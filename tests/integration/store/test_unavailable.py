@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 from typing import TYPE_CHECKING
 
@@ -29,10 +30,35 @@ def test_that_a_server_which_is_not_there_is_unavailable() -> None:
     assert caught.value.as_job_error().retryable
 
 
-def test_that_a_folder_which_is_not_there_is_unavailable(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnavailable, match="No such file or directory"):
-        open_store((tmp_path / "missing").as_uri(), {}).put(KEY, OURS, digest(OURS), "text/html")
+@pytest.mark.parametrize(
+    ("root", "said"),
+    [
+        ("missing", "No such file or directory"),
+        ("file", "Not a directory"),
+        ("file/beneath", "Not a directory"),
+        ("loop", "Too many levels of symbolic links"),
+        ("/sys", "Operation not permitted|Read-only file system|Permission denied"),
+    ],
+)
+def test_that_a_folder_which_never_takes_it_is_denied(tmp_path: Path, root: str, said: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(StoreDenied, match=said) as caught:
+        open_store((tmp_path / root).as_uri(), {}).put(KEY, OURS, digest(OURS), "text/html")
+    assert not caught.value.as_job_error().retryable
     assert not (tmp_path / "missing").exists()
+
+
+def test_that_a_process_without_a_descriptor_left_may_try_again(tmp_path: Path) -> None:
+    store = open_store(tmp_path.as_uri(), {})
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        with pytest.raises(StoreUnavailable, match="Too many open files"):
+            store.put(KEY, OURS, digest(OURS), "text/html")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    store.put(KEY, OURS, digest(OURS), "text/html")
 
 
 def test_that_a_missing_bucket_is_denied(bucket: Bucket) -> None:

@@ -67,6 +67,7 @@ def test_that_every_required_variable_is_named_when_it_is_missing_or_empty(
         ("REGEN_MAX_OUTPUT_BYTES", str(5 * (1 << 30) + 1), "a whole number from 1 to 5368709120"),
         ("REGEN_MAX_OUTPUTS", "0", "a whole number from 1 to 1024"),
         ("REGEN_REPRODUCIBLE", "yes", "true or false"),
+        ("REGEN_BUILDER_ID", "http://[hunter2", "a URI such as https://example.com/regen, got another text"),
         ("REGEN_IN_DIR", "in", "an absolute path, got a relative one"),
         ("REGEN_DATABASE_URL", "mysql://runner:hunter2@db/regen", "a URL that begins with postgresql://"),
         ("REGEN_DATABASE_URL", "postgresql://[runner:hunter2@db/regen", "a URL that begins with postgresql://"),

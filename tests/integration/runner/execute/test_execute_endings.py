@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
 from regen_core.envelope import MAX_ENVELOPE_BYTES, DeclaredArtifact
+from regen_runner.scrubbing import HIDDEN
 
 if TYPE_CHECKING:
     from tests.integration.runner.execute.conftest import Pod
+
+SECRET = "a key: of the class"
 
 
 def test_a_good_run_leaves_its_files_and_an_envelope_without_error(pod: Pod) -> None:
@@ -73,6 +77,21 @@ def test_an_executor_crash_shows_the_executors_frames_only(pod: Pod) -> None:
     assert error is not None
     assert "in crash" in error.detail["trace"]
     assert "execute_child.py" not in error.detail["trace"]
+
+
+@pytest.mark.parametrize("do", ["endings.crash_with_a_secret", "endings.invalid_with_a_secret"])
+def test_no_secret_of_the_class_is_in_the_error(pod: Pod, do: str) -> None:
+    message = pod.root / "termination-log"
+    message.touch()
+    run = pod.run(do, env={"EXECUTOR_KEY": SECRET, "REGEN_TERMINATION_LOG": str(message)})
+    error = run.result.error
+    assert error is not None
+    assert HIDDEN in error.message
+    assert all(HIDDEN in text for text in error.detail.values())
+    left = (pod.root / "result" / "envelope.json").read_text() + message.read_text() + run.error + run.log
+    assert HIDDEN in message.read_text()
+    assert SECRET not in left
+    assert quote(SECRET) not in left
 
 
 def test_a_long_trace_and_message_are_cut(pod: Pod) -> None:

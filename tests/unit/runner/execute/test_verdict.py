@@ -10,9 +10,12 @@ import pytest
 
 from regen_core.envelope import MAX_ENVELOPE_BYTES, DeclaredArtifact, ResultEnvelope
 from regen_core.errors import Classification
-from regen_runner.execute_verdict import Verdict, envelope, judge
+from regen_runner.execute_verdict import MAX_DETAIL_CHARACTERS, MAX_MESSAGE_CHARACTERS, Verdict, envelope, judge
+from regen_runner.scrubbing import HIDDEN
 from regen_runner.supervisor import Outcome
 
+SECRET = "ΔΘΛΞΠΣΦΨΩ"
+"""Of letters that no other text here has."""
 OPENING = json.dumps({"sandbox": {"mode": "require"}}).encode() + b"\n"
 GOOD: dict[str, Any] = {"ok": True, "version": "2", "artifacts": [{"name": "a", "mediaType": "text/plain"}]}
 BAD: dict[str, Any] = {"ok": False, "version": "2", "classification": "executor", "message": "m", "detail": {}}
@@ -23,12 +26,12 @@ def said(report: dict[str, Any]) -> bytes:
 
 
 def classified(outcome: Outcome) -> Classification | None:
-    verdict = judge(outcome, 10)
+    verdict = judge(outcome, 10, {})
     return verdict.error.classification if verdict.error else None
 
 
 def test_a_good_report_and_a_clean_exit_are_a_result() -> None:
-    verdict = judge(Outcome(status=0, said=said(GOOD)), 10)
+    verdict = judge(Outcome(status=0, said=said(GOOD)), 10, {})
     assert verdict == Verdict({"mode": "require"}, "2", (DeclaredArtifact("a", "text/plain"),), None)
 
 
@@ -61,7 +64,7 @@ def test_an_executor_may_give_its_own_classifications(own: str) -> None:
 
 @pytest.mark.parametrize("others", ["timeout", "lost", "cancelled", "internal", "", None, 4])
 def test_an_executor_may_give_no_other(others: object) -> None:
-    verdict = judge(Outcome(status=0, said=said({**BAD, "classification": others})), 10)
+    verdict = judge(Outcome(status=0, said=said({**BAD, "classification": others})), 10, {})
     assert verdict.error is not None
     assert verdict.error.classification == Classification.EXECUTOR
     assert "classification" in verdict.error.message
@@ -72,22 +75,36 @@ def test_an_executor_may_give_no_other(others: object) -> None:
     [("executor", True, True), ("executor", 1, False), ("executor", None, False), ("validation", True, False)],
 )
 def test_only_an_executors_fault_may_be_worth_another_try(classification: str, said_so: object, retryable: bool) -> None:  # noqa: FBT001 - a case
-    verdict = judge(Outcome(status=0, said=said({**BAD, "classification": classification, "retryable": said_so})), 10)
+    verdict = judge(Outcome(status=0, said=said({**BAD, "classification": classification, "retryable": said_so})), 10, {})
     assert verdict.error is not None
     assert (verdict.error.classification, verdict.error.retryable) == (classification, retryable)
 
 
 def test_only_known_details_of_bounded_size_are_kept() -> None:
     detail = {"field": "f" * 9999, "trace": "t" * 99_999, "limit": 4, "other": "x"}
-    verdict = judge(Outcome(status=0, said=said({**BAD, "detail": detail})), 10)
+    verdict = judge(Outcome(status=0, said=said({**BAD, "detail": detail})), 10, {})
     assert verdict.error is not None
     assert {key: len(value) for key, value in verdict.error.detail.items()} == {"field": 512, "trace": 8192}
 
 
 def test_texts_that_a_database_cannot_hold_are_replaced() -> None:
-    verdict = judge(Outcome(status=0, said=said({**BAD, "message": "a\0b\ud800c"})), 10)
+    verdict = judge(Outcome(status=0, said=said({**BAD, "message": "a\0b\ud800c"})), 10, {})
     assert verdict.error is not None
     assert verdict.error.message == "a\ufffdb?c"
+
+
+@pytest.mark.parametrize("shift", [1, 4, len(SECRET) - 1])
+def test_no_half_of_a_secret_is_left_where_a_text_is_cut(shift: int) -> None:
+    detail = {
+        "trace": "…" + SECRET[shift:] + "t" * 100 + SECRET,
+        "expected": "e" * (MAX_DETAIL_CHARACTERS["expected"] - shift) + SECRET,
+    }
+    report = {**BAD, "message": "m" * (MAX_MESSAGE_CHARACTERS - shift) + SECRET, "detail": detail}
+    verdict = judge(Outcome(status=0, said=said(report)), 10, {"EXECUTOR_KEY": SECRET, "PATH": "/bin"})
+    assert verdict.error is not None
+    kept = json.dumps(verdict.error.as_json(), ensure_ascii=False)
+    assert not set(SECRET) & set(kept.replace(HIDDEN, ""))
+    assert verdict.error.detail["trace"].endswith(f"ttt{HIDDEN}")
 
 
 def test_an_envelope_is_never_larger_than_publish_reads() -> None:
@@ -102,7 +119,7 @@ def test_an_envelope_is_never_larger_than_publish_reads() -> None:
 
 
 def test_the_envelope_reads_back_as_it_was_meant() -> None:
-    verdict = judge(Outcome(status=0, said=said(GOOD)), 10)
+    verdict = judge(Outcome(status=0, said=said(GOOD)), 10, {})
     read = ResultEnvelope.from_json(json.loads(envelope(verdict, "probe", "t0", "t1", {"wallSeconds": 1.5})))
     assert (read.executor, read.executor_version, read.started_at, read.finished_at) == ("probe", "2", "t0", "t1")
     assert (read.artifacts, read.sandbox, read.usage) == (verdict.artifacts, {"mode": "require"}, {"wallSeconds": 1.5})

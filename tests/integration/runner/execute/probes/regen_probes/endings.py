@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote
 
 from regen_executors.interface import Artifact, Capped, ExecutionResult, InvalidInput
 
@@ -40,6 +41,22 @@ def capped(instruction: Instruction) -> NoReturn:
 
 def crash(instruction: Instruction) -> NoReturn:
     raise ZeroDivisionError("half of \0nothing \udc80")
+
+
+def crash_with_a_secret(instruction: Instruction) -> NoReturn:
+    """As clients of services do: with the address that was asked in the message, and the key in the exception's cause too."""
+    key = os.environ["EXECUTOR_KEY"]
+    try:
+        Path(key).read_bytes()
+    except OSError as error:
+        msg = f"https://provider.example/?key={quote(key)} refused {key}"
+        raise RuntimeError(msg) from error
+    raise AssertionError
+
+
+def invalid_with_a_secret(instruction: Instruction) -> NoReturn:
+    key = os.environ["EXECUTOR_KEY"]
+    raise InvalidInput(f"inputs.{key}", f"expected another key than {key}")
 
 
 def deep_crash(instruction: Instruction) -> NoReturn:
