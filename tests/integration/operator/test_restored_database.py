@@ -2,29 +2,82 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from regen_core.names import job_name
+from regen_devcluster.errors import APIError
+from tests.faults.http_proxy import HttpProxy
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from regen_devcluster.api import KubernetesAPI
+    from tests.faults.http_proxy import Rule
     from tests.integration.operator.conftest import Running
     from tests.integration.operator.world import World
 
 CUSTOM = "regenerationjobs.regeneration.dev"
 
 
-async def test_a_status_that_the_rules_refuse_means_delete_and_mirror_again(world: World, running: Running) -> None:
+def lead_through(kubeconfig: Path, url: str, port: int) -> None:
+    kubeconfig.write_text(kubeconfig.read_text().replace(url, f"http://127.0.0.1:{port}"))
+
+
+@asynccontextmanager
+async def refusing(api: KubernetesAPI, kubeconfig: Path, name: str, *, times: int) -> AsyncIterator[Rule]:
+    """The embedded API has no CEL: a proxy answers the next patches of the status as a server does that holds the rules."""
+    message = f'RegenerationJob.regeneration.dev "{name}" is invalid: status: Invalid value: phase only moves forward'
+    body = json.dumps(APIError(422, "Invalid", message).as_status()).encode()
+    port = urlsplit(api.url).port
+    assert port is not None
+    async with HttpProxy(port) as proxy:
+        lead_through(kubeconfig, api.url, proxy.port)
+        headers = {"Content-Type": "application/json"}
+        yield proxy.add("PATCH", f"/{name}/status", times=times, status=422, body=body, headers=headers)
+
+
+async def test_a_status_that_the_rules_refuse_means_delete_and_mirror_again(
+    world: World, running: Running, kubeconfig: Path
+) -> None:
     job_id = await world.insert()
     async with running(waiting_status_delay_seconds=30.0):
         await world.until("it is mirrored", lambda: world.phase(job_id) == "RUNNING")
     body = world.custom(job_id)
     assert body is not None
-    status = {**body["status"], "phase": "COMPLETED", "outputRef": "s3://elsewhere/manifest.json", "jobId": "another"}
-    world.api.store.update(CUSTOM, "regen", job_name(job_id), {**body, "status": status}, subresource="status")
-    async with running():
-        # Where the API server holds the CRD's rules it is made again; the embedded one has no CEL, and takes the status.
-        await world.until("the row's status is shown", lambda: world.status(job_name(job_id)).get("jobId") == job_id)
-        assert world.phase(job_id) == "RUNNING"
+    ahead = {**body["status"], "phase": "COMPLETED", "outputRef": "s3://elsewhere/manifest.json"}
+    world.api.store.update(CUSTOM, "regen", job_name(job_id), {**body, "status": ahead}, subresource="status")
+
+    def made_again() -> bool:
+        found = world.custom(job_id)
+        return found is not None and found["metadata"]["uid"] != body["metadata"]["uid"]
+
+    async with refusing(world.api, kubeconfig, job_name(job_id), times=1) as refusal, running():
+        await world.until("it is made again", made_again)
+        await world.until("the row's status is shown", lambda: world.phase(job_id) == "RUNNING")
+    assert refusal.met == 1
+    status = world.status(job_name(job_id))
+    assert (status["jobId"], status.get("outputRef")) == (job_id, None)
+
+
+async def test_a_status_that_a_new_resource_refuses_too_does_not_make_it_again(
+    world: World, running: Running, kubeconfig: Path
+) -> None:
+    job_id = await world.insert()
+    async with refusing(world.api, kubeconfig, job_name(job_id), times=1000) as refusal, running():
+        await world.until("its first status is refused", lambda: refusal.met)
+        first = world.custom(job_id)
+        assert first is not None
+        later = await world.insert()
+        await world.until("a later job's status is shown", lambda: world.phase(later) == "RUNNING")
+    last = world.custom(job_id)
+    assert last is not None
+    assert last["metadata"]["uid"] == first["metadata"]["uid"]
+    assert refusal.met == 1
+    assert world.phase(job_id) is None
 
 
 async def test_an_applied_resource_whose_row_is_gone_becomes_a_row_again(world: World, running: Running) -> None:
