@@ -12,12 +12,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
 
 import psycopg
-from psycopg import conninfo
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from regen_core.database import durability, sqlstates
 from regen_core.database.audit import AuditRecord
+from regen_core.database.connection import connection_string
 from regen_core.errors import DatabaseUnavailable, RegenError, ValidationFailed
 from regen_core.sql import script
 from regen_core.states import JobStatus
@@ -42,23 +42,15 @@ _REFUSED_VALUES: Final = frozenset({sqlstates.UNCLEAN_INSERT, sqlstates.INVALID_
 _FAILURES: Final[Mapping[type[RegenError], str]] = {DatabaseUnavailable: "unavailable", ValidationFailed: "refused"}
 
 
-def connection_string(url: str, *, timeout_seconds: float, application_name: str) -> str:
-    """``url`` with our deadlines. A URL that has ``options`` of its own (a pooler may refuse them) keeps those."""
-    given = conninfo.conninfo_to_dict(url)
-    given.setdefault("application_name", application_name)
-    given.setdefault("connect_timeout", str(max(2, round(timeout_seconds))))
-    milliseconds = round(timeout_seconds * 1000)
-    given.setdefault("options", f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds // 2}")
-    return conninfo.make_conninfo(**cast("dict[str, Any]", given))
-
-
 class Database:
     """Every call raises ``DatabaseUnavailable`` where the database cannot be reached in time; it may be tried again."""
 
     def __init__(self, url: str, *, pool_size: int, timeout_seconds: float) -> None:
         self._timeout = timeout_seconds
         self._pool = AsyncConnectionPool(
-            connection_string(url, timeout_seconds=timeout_seconds, application_name="regen-operator"),
+            connection_string(
+                url, variable="REGEN_DATABASE_URL", timeout_seconds=timeout_seconds, application_name="regen-operator"
+            ),
             min_size=1,
             max_size=pool_size,
             timeout=timeout_seconds,

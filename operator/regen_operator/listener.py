@@ -13,9 +13,9 @@ import psycopg
 import structlog
 from psycopg import sql
 
+from regen_core.database.connection import connection_string
 from regen_core.names import CHANNEL
 from regen_operator.cancellation import raise_if_cancelled
-from regen_operator.database import connection_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,12 @@ class Listener:
         proof_seconds: float = 5.0,
         echo_seconds: float = 0.02,
     ) -> None:
-        self._conninfo = connection_string(url, timeout_seconds=timeout_seconds, application_name="regen-operator-listen")
+        self._conninfo = connection_string(
+            url,
+            variable="REGEN_DATABASE_LISTEN_URL",
+            timeout_seconds=timeout_seconds,
+            application_name="regen-operator-listen",
+        )
         self._wake = wake
         self._timeout = timeout_seconds
         self._proof_seconds = proof_seconds
