@@ -172,8 +172,8 @@ class Database:
         )
         return {row[0]: _facts(row) for row in rows}
 
-    async def instructions(self, ids: Collection[str]) -> dict[str, Any]:
-        """``instructionJson`` of the given rows."""
+    async def instructions(self, ids: Collection[str]) -> dict[str, str]:
+        """``instructionJson`` of the given rows as JSON text, which may be more than Python's parser takes."""
         return {row[0]: row[1] for row in await self._all("instructions", {"ids": list(ids)})}
 
     async def waiting(self, ids: Collection[str]) -> dict[str, QueueFacts]:
@@ -255,6 +255,8 @@ async def _translated(name: str) -> AsyncIterator[None]:
         if error.sqlstate in _REFUSED_VALUES:
             raise ValidationFailed(f"database: {name} refused its values ({_primary(error)})") from error
         raise RegenError(f"database: {name} failed ({_primary(error)})", sqlstate=error.sqlstate) from error
+    except (ValueError, RecursionError) as error:
+        raise RegenError(f"database: {name} has a value that cannot be read or sent ({type(error).__name__})") from error
 
 
 def _primary(error: psycopg.Error) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from regen_core.errors import DatabaseUnavailable, RegenError
+from regen_core.errors import RegenError
 from regen_core.names import ANNOTATION_JOB_ID, LABEL_MANAGED_BY, MANAGED_BY
 from regen_operator.kube import JOBS
 from regen_operator.kube_errors import KubeError
@@ -68,7 +68,7 @@ class Sweep:
                     next_resync = loop.time() + self._settings.resync_seconds
                 await self.sweep()
                 self.last_success = time.monotonic()
-            except (DatabaseUnavailable, KubeError) as error:
+            except (RegenError, KubeError) as error:
                 log.warning("sweep put off", error=error.message)
             await asyncio.sleep(self._settings.sweep_seconds)
 
@@ -76,7 +76,7 @@ class Sweep:
         """Looks at RUNNING rows that did not start, or are older than they may be.
 
         Raises:
-            DatabaseUnavailable: the rows could not be read.
+            RegenError: the rows could not be read.
         """
         ids = await self._database.overdue(
             start_seconds=self._settings.sweep_seconds, late_seconds=self._late_seconds, limit=LIMIT
@@ -88,7 +88,7 @@ class Sweep:
         """Looks at every RUNNING row, and at every active Job whose row has ended; repairs the audit trail.
 
         Raises:
-            DatabaseUnavailable: the rows could not be read.
+            RegenError: the rows could not be read.
             KubeError: the Jobs could not be listed.
         """
         for job_id in await self._database.running():
