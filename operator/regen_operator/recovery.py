@@ -9,6 +9,7 @@ from typing import Final
 
 from regen_core.errors import Classification, JobError, NotOurs
 from regen_core.states import Fail, FailCondition, JobStatus
+from regen_operator.kube_errors import is_refusal
 from regen_operator.observers import never_starts, waiting_for, why_it_died, why_it_never_started
 from regen_operator.snapshot import Snapshot
 
@@ -131,7 +132,7 @@ def no_fence_cannot_start(s: Snapshot) -> Verdict | None:
     if s.run is not None:
         return None
     error = never_starts(s.pod) if s.pod is not None else None
-    if error is None and s.pod_refused is not None and "exceeded quota" not in s.pod_refused:
+    if error is None and s.pod_refused is not None and is_refusal(s.pod_refused):
         error = JobError(Classification.INTERNAL, f"its pod is refused: {s.pod_refused}", detail={"reason": "PodRefused"})
     return None if error is None else _fail(s, error, "CannotStart", delete_job=True)
 
