@@ -82,7 +82,7 @@ def is_for_now(message: str) -> bool:
 
 
 def is_refusal(message: str) -> bool:
-    """Whether the Job controller's complaint says that a pod is refused for good, and not that it could not be made just now."""
+    """Whether the Job controller's complaint says that a pod is refused for good, not just for now."""
     return any(words in message for words in _REFUSALS) and not is_for_now(message)
 
 

@@ -183,7 +183,8 @@ class Reconciler:
             self._gone.pop(job_id, None)
             return snapshot
         now = time.monotonic()
-        return replace(snapshot, gone_for=now - self._gone.setdefault(job_id, now))
+        gone_for = now - self._gone.setdefault(job_id, now)
+        return replace(snapshot, launched=job_id in self._launched, gone_for=gone_for)
 
     def limits(self, row: JobRow) -> Limits:
         """The deadlines of a job of this row's type, in seconds."""
@@ -327,6 +328,7 @@ class Reconciler:
         metrics.phase("launched", row.type, time.monotonic() - began)
         self._attempts.pop(row.id, None)
         self._launched[row.id] = time.monotonic()
+        self._gone.pop(row.id, None)
         self.wake(row.id, START_REVISIT_SECONDS)
         return None
 

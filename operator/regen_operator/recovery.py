@@ -112,9 +112,16 @@ def no_fence_cancelled(s: Snapshot) -> Verdict | None:
 
 
 def no_fence_no_job(s: Snapshot) -> Verdict | None:
-    """No fence, no Job: the operator died between claim and launch. Launching again is safe until the fence is taken."""
+    """No fence, no Job: the operator died between claim and launch. Launching again is safe until the fence is taken.
+
+    A Job that was there a moment ago may have been deleted by somebody, and the event that tells may still be on its way: Jobs
+    and pods are two watches, and what a person stopped is not launched again.
+    """
     if s.run is not None or s.job is not None:
         return None
+    if s.launched and s.gone_for < DELETION_PATIENCE_SECONDS:
+        left = DELETION_PATIENCE_SECONDS - s.gone_for
+        return Verdict(Action.WAIT, "Launching", "its Job is gone", revisit_seconds=left)
     return Verdict(Action.LAUNCH, "Launching", "the job is claimed and not launched yet")
 
 

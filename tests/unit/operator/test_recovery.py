@@ -45,6 +45,8 @@ POD_GONE = snapshot(run=RUN, job=job())
 ALL_GONE = snapshot(run=RUN)
 STOPPED = snapshot(run=RUN, deletion_seen=True)
 JUST_GONE = replace(ALL_GONE, gone_for=1.0)
+LAUNCHED_AND_JUST_GONE = snapshot(launched=True, gone_for=1.0)
+LAUNCHED_AND_GONE = snapshot(launched=True, gone_for=3.0)
 RUN_FAILED = snapshot(run=RUN, job=failed_job(), pod=pod("Failed", ContainerView("execute", exit_code=3)))
 EXECUTOR_OUT_OF_MEMORY = snapshot(
     run=RUN,
@@ -69,6 +71,8 @@ VERDICTS: dict[str, tuple[Snapshot, Action, Classification | None, bool]] = {
     "not claimed: the claim's business": (NOT_CLAIMED, Action.NOTHING, None, False),
     "no fence, no Job: launch": (LOST_LAUNCH, Action.LAUNCH, None, False),
     "no fence, no Job, long ago: launch": (LOST_LAUNCH_LONG_AGO, Action.LAUNCH, None, False),
+    "no fence, Job launched and gone a moment ago: wait for the event": (LAUNCHED_AND_JUST_GONE, Action.WAIT, None, False),
+    "no fence, Job launched and gone, and nobody was seen deleting it: launch": (LAUNCHED_AND_GONE, Action.LAUNCH, None, False),
     "no fence, Job exists: wait": (STARTING, Action.WAIT, None, False),
     "no fence past the pending deadline": (PENDING_TOO_LONG, Action.FAIL, Classification.LOST, True),
     "launched late: its Job gets the whole time": (LAUNCHED_LATE, Action.WAIT, None, False),
@@ -190,12 +194,10 @@ def test_a_wait_says_what_it_waits_for() -> None:
     [
         "Error creating: etcdserver: leader changed",
         "Error creating: Timeout: request did not complete within requested timeout - context deadline exceeded",
-        'Error creating: Internal error occurred: failed calling webhook "inject.example": failed to call webhook: '
-        'Post "https://inject.mesh.svc/pods": dial tcp 10.0.0.1:443: connect: connection refused',
+        'Error creating: Internal error occurred: failed calling webhook "inject.example": connect: permission denied',
         'Error creating: pods "a" is forbidden: status unknown for quota: runs, resources: pods',
         'Error creating: pods "a" is forbidden: not yet ready to handle request',
-        'Error creating: pods "a" is forbidden: error looking up service account regen-runs/regen-runner: '
-        'serviceaccount "regen-runner" not found',
+        'Error creating: pods "a" is forbidden: error looking up service account regen-runs/runner: "runner" not found',
     ],
 )
 def test_a_pod_that_could_not_be_made_just_now_may_be_made_later(message: str) -> None:
