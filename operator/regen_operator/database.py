@@ -38,8 +38,17 @@ QUERIES: Final[Mapping[str, LiteralString]] = {
     )
 } | {"durability": durability.STATEMENT}  # fmt: skip
 
+
+class StatementTimedOut(DatabaseUnavailable):
+    """The server ended the statement at its deadline: there was more to do than fits into it."""
+
+
 _REFUSED_VALUES: Final = frozenset({sqlstates.UNCLEAN_INSERT, sqlstates.INVALID_ARGUMENT})
-_FAILURES: Final[Mapping[type[RegenError], str]] = {DatabaseUnavailable: "unavailable", ValidationFailed: "refused"}
+_FAILURES: Final[Mapping[type[RegenError], str]] = {
+    DatabaseUnavailable: "unavailable",
+    StatementTimedOut: "unavailable",
+    ValidationFailed: "refused",
+}
 
 
 class Database:
@@ -246,6 +255,8 @@ async def _translated(name: str) -> AsyncIterator[None]:
     """Psycopg's errors as ours, by what the caller does next."""
     try:
         yield
+    except psycopg.errors.QueryCanceled as error:
+        raise StatementTimedOut(f"database: {name} was not answered ({type(error).__name__})") from error
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TimeoutError, OSError) as error:
         # Covers admin shutdown, cancelled and timed-out statements, serialization failures and lost connections.
         raise DatabaseUnavailable(f"database: {name} was not answered ({type(error).__name__})") from error
