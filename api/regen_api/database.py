@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
-from psycopg import conninfo
 from sqlalchemy import event, exc, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from regen_core.database.connection import connection_string
 from regen_core.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ class Database:
     """A pool. Where the database cannot be reached in time, every use raises ``DatabaseUnavailable``; it may be tried again."""
 
     def __init__(self, url: str, *, pool_size: int, timeout_seconds: float) -> None:
-        self._conninfo = _connection_string(url, timeout_seconds)
+        self._conninfo = connection_string(
+            url, variable="REGEN_DATABASE_URL", timeout_seconds=timeout_seconds, application_name="regen-api"
+        )
         self._timeout = timeout_seconds
         self._engine = create_async_engine(
             "postgresql+psycopg://",
@@ -100,13 +102,3 @@ class Database:
 
 def _unavailable(error: BaseException) -> DatabaseUnavailable:
     return DatabaseUnavailable(f"database: expected an answer in time, got {type(error).__name__}")
-
-
-def _connection_string(url: str, timeout_seconds: float) -> str:
-    """``url`` with our deadlines. A URL that has ``options`` of its own (a pooler may refuse them) keeps those."""
-    given = conninfo.conninfo_to_dict(url)
-    given.setdefault("application_name", "regen-api")
-    given.setdefault("connect_timeout", str(max(2, round(timeout_seconds))))
-    milliseconds = round(timeout_seconds * 1000)
-    given.setdefault("options", f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds // 2}")
-    return conninfo.make_conninfo(**cast("dict[str, Any]", given))

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import SettingsConfigDict, SettingsError
 
 from regen_api.console.settings import ConsoleSettings, contradiction
+from regen_core.database.connection import connection_parameters
 from regen_core.errors import SettingsInvalid
 
 PREFIX = "REGEN_"
@@ -111,7 +112,7 @@ def load_settings() -> Settings:
         SettingsInvalid: names the first wrong variable and what was expected; the value, which may be secret, is not shown.
     """
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         message = first["msg"].removeprefix("Value error, ")
@@ -124,3 +125,5 @@ def load_settings() -> Settings:
     except SettingsError as error:
         field = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "?")
         raise SettingsInvalid(f"{PREFIX}{field.upper()}: expected JSON") from None
+    connection_parameters("REGEN_DATABASE_URL", settings.database_url)
+    return settings

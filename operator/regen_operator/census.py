@@ -83,6 +83,8 @@ class Census:
         await self._see_durability()
         if self._leads():
             await self._walk_audit()
+        else:
+            self._leave_audit()
 
     async def _see_durability(self) -> None:
         """Says once that the server may forget commits, and again when the reason changes."""
@@ -123,3 +125,8 @@ class Census:
         if len(page) < AUDIT_PAGE:
             self._broken_before, self._broken_now, self._walked = self._broken_now, 0, 0
         self._metrics.audit_broken.set(max(self._broken_before, self._broken_now))
+
+    def _leave_audit(self) -> None:
+        """What the walk found is the leader's to say; whoever leads next begins a walk of its own."""
+        self._walked = self._broken_before = self._broken_now = 0
+        self._metrics.audit_broken.set(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -35,6 +36,19 @@ Json = dict[str, Any]
 MIRRORED_BYTES: Final = 16 * 1024
 HAND_MADE_BYTES: Final = 64 * 1024
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9])?", re.IGNORECASE)
+
+
+def read_instruction(text: str) -> Any:
+    """The JSON value in ``text``, an ``instructionJson`` as the database writes it.
+
+    Raises:
+        ValidationFailed: it holds an integer of thousands of digits or is nested too deep for Python's parser.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        msg = f"instruction: expected a value that can be read, got one that cannot ({type(error).__name__})"
+        raise ValidationFailed(msg) from error
 
 
 def build_custom(row: JobRow, instruction: Any, namespace: str) -> Json | None:

@@ -12,12 +12,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
 
 import psycopg
-from psycopg import conninfo
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from regen_core.database import durability, sqlstates
 from regen_core.database.audit import AuditRecord
+from regen_core.database.connection import connection_string
 from regen_core.errors import DatabaseUnavailable, RegenError, ValidationFailed
 from regen_core.sql import script
 from regen_core.states import JobStatus
@@ -38,18 +38,17 @@ QUERIES: Final[Mapping[str, LiteralString]] = {
     )
 } | {"durability": durability.STATEMENT}  # fmt: skip
 
+
+class StatementTimedOut(DatabaseUnavailable):
+    """The server ended the statement at its deadline: there was more to do than fits into it."""
+
+
 _REFUSED_VALUES: Final = frozenset({sqlstates.UNCLEAN_INSERT, sqlstates.INVALID_ARGUMENT})
-_FAILURES: Final[Mapping[type[RegenError], str]] = {DatabaseUnavailable: "unavailable", ValidationFailed: "refused"}
-
-
-def connection_string(url: str, *, timeout_seconds: float, application_name: str) -> str:
-    """``url`` with our deadlines. A URL that has ``options`` of its own (a pooler may refuse them) keeps those."""
-    given = conninfo.conninfo_to_dict(url)
-    given.setdefault("application_name", application_name)
-    given.setdefault("connect_timeout", str(max(2, round(timeout_seconds))))
-    milliseconds = round(timeout_seconds * 1000)
-    given.setdefault("options", f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds // 2}")
-    return conninfo.make_conninfo(**cast("dict[str, Any]", given))
+_FAILURES: Final[Mapping[type[RegenError], str]] = {
+    DatabaseUnavailable: "unavailable",
+    StatementTimedOut: "unavailable",
+    ValidationFailed: "refused",
+}
 
 
 class Database:
@@ -58,7 +57,9 @@ class Database:
     def __init__(self, url: str, *, pool_size: int, timeout_seconds: float) -> None:
         self._timeout = timeout_seconds
         self._pool = AsyncConnectionPool(
-            connection_string(url, timeout_seconds=timeout_seconds, application_name="regen-operator"),
+            connection_string(
+                url, variable="REGEN_DATABASE_URL", timeout_seconds=timeout_seconds, application_name="regen-operator"
+            ),
             min_size=1,
             max_size=pool_size,
             timeout=timeout_seconds,
@@ -180,8 +181,8 @@ class Database:
         )
         return {row[0]: _facts(row) for row in rows}
 
-    async def instructions(self, ids: Collection[str]) -> dict[str, Any]:
-        """``instructionJson`` of the given rows."""
+    async def instructions(self, ids: Collection[str]) -> dict[str, str]:
+        """``instructionJson`` of the given rows as JSON text, which may be more than Python's parser takes."""
         return {row[0]: row[1] for row in await self._all("instructions", {"ids": list(ids)})}
 
     async def waiting(self, ids: Collection[str]) -> dict[str, QueueFacts]:
@@ -254,6 +255,8 @@ async def _translated(name: str) -> AsyncIterator[None]:
     """Psycopg's errors as ours, by what the caller does next."""
     try:
         yield
+    except psycopg.errors.QueryCanceled as error:
+        raise StatementTimedOut(f"database: {name} was not answered ({type(error).__name__})") from error
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TimeoutError, OSError) as error:
         # Covers admin shutdown, cancelled and timed-out statements, serialization failures and lost connections.
         raise DatabaseUnavailable(f"database: {name} was not answered ({type(error).__name__})") from error
@@ -263,6 +266,8 @@ async def _translated(name: str) -> AsyncIterator[None]:
         if error.sqlstate in _REFUSED_VALUES:
             raise ValidationFailed(f"database: {name} refused its values ({_primary(error)})") from error
         raise RegenError(f"database: {name} failed ({_primary(error)})", sqlstate=error.sqlstate) from error
+    except (ValueError, RecursionError) as error:
+        raise RegenError(f"database: {name} has a value that cannot be read or sent ({type(error).__name__})") from error
 
 
 def _primary(error: psycopg.Error) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from regen_core.errors import DatabaseUnavailable
+from regen_core.errors import RegenError
 from regen_core.states import Claim, JobStatus
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Dispatcher:
             try:
                 await self.drain()
                 self.last_success = time.monotonic()
-            except DatabaseUnavailable as error:
+            except RegenError as error:
                 log.warning("claim put off", error=error.message)
                 await asyncio.sleep(self._poll_seconds)
             try:
@@ -70,7 +70,7 @@ class Dispatcher:
         """Claims batch after batch until nothing more is eligible; how many were claimed.
 
         Raises:
-            DatabaseUnavailable: the claim was not answered; if it was done nevertheless, the sweep launches its jobs.
+            RegenError: the claim failed or was not answered; if it was done nevertheless, the sweep launches its jobs.
         """
         total = 0
         while self._reconciler.can_launch:

@@ -233,8 +233,9 @@ class KubeClient:
 async def _json(response: aiohttp.ClientResponse) -> Json:
     try:
         content = await response.json(content_type=None)
-    except ValueError:
-        return {"message": (await response.text())[:300]}
+    except (ValueError, RecursionError):
+        # A proxy's page, in whatever encoding it likes.
+        return {"message": (await response.text(errors="replace"))[:300]}
     return content if isinstance(content, dict) else {}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +66,24 @@ _BY_STATUS: Mapping[int, type[KubeError]] = {
     413: Unprocessable,
     422: Unprocessable,
 }
+
+
+_REFUSALS: Final = ("is forbidden", "is invalid", "denied the request", "denied request")
+"""Words of the API server, of a webhook and of an admission policy, in this order, that has looked and says no."""
+_PASSING: Final = (
+    "exceeded quota", "status unknown for quota", "cannot create resource", "being terminated", "not yet ready to handle",
+    "error looking up service account", "failed calling webhook",
+)  # fmt: skip
+
+
+def is_for_now(message: str) -> bool:
+    """Whether a 403 may pass: a quota that is full, a role that lacks a right, a namespace that is ending."""
+    return any(words in message for words in _PASSING)
+
+
+def is_refusal(message: str) -> bool:
+    """Whether the Job controller's complaint says that a pod is refused for good, not just for now."""
+    return any(words in message for words in _REFUSALS) and not is_for_now(message)
 
 
 def error_of(status: int, body: Mapping[str, Any], headers: Mapping[str, str], call: str) -> KubeError:

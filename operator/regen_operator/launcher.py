@@ -9,7 +9,7 @@ import structlog
 from regen_core.errors import Classification, JobError, NotOurs
 from regen_core.names import ANNOTATION_SPEC_HASH
 from regen_operator.kube import JOBS
-from regen_operator.kube_errors import AlreadyExists, Forbidden, NotFound, Unavailable, Unprocessable
+from regen_operator.kube_errors import AlreadyExists, Forbidden, NotFound, Unavailable, Unprocessable, is_for_now
 from regen_operator.manifests import JobOrder, build_job
 from regen_operator.observers import job_view
 
@@ -66,8 +66,3 @@ class Launcher:
             return None
         log.error("a Job of our name is not ours", job_id=row.id, job=name, job_uid=found.uid)
         return NotOurs(f"a Job named {name} exists that is not this job's", jobUid=found.uid).as_job_error()
-
-
-def is_for_now(message: str) -> bool:
-    """Whether a 403 may pass: a quota that is full, a role that lacks a right, a namespace that is ending."""
-    return any(words in message for words in ("exceeded quota", "cannot create resource", "being terminated"))

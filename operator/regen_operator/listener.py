@@ -13,9 +13,9 @@ import psycopg
 import structlog
 from psycopg import sql
 
+from regen_core.database.connection import connection_string
 from regen_core.names import CHANNEL
 from regen_operator.cancellation import raise_if_cancelled
-from regen_operator.database import connection_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,12 @@ class Listener:
         proof_seconds: float = 5.0,
         echo_seconds: float = 0.02,
     ) -> None:
-        self._conninfo = connection_string(url, timeout_seconds=timeout_seconds, application_name="regen-operator-listen")
+        self._conninfo = connection_string(
+            url,
+            variable="REGEN_DATABASE_LISTEN_URL",
+            timeout_seconds=timeout_seconds,
+            application_name="regen-operator-listen",
+        )
         self._wake = wake
         self._timeout = timeout_seconds
         self._proof_seconds = proof_seconds
@@ -66,19 +71,26 @@ class Listener:
         async with asyncio.timeout(self._timeout * 2):
             connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
         async with connection:
-            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+            async with self._deadline():
+                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
             # What came while nobody listened is found by looking, not by a notification.
             self._hit()
-            await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, PROOF))
+            async with self._deadline():
+                await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, PROOF))
             await self._prove(connection)
             while True:
                 if not await _readable(connection):
                     # A silent connection is asked now and then whether it still lives.
-                    await connection.execute("SELECT 1")
+                    async with self._deadline():
+                        await connection.execute("SELECT 1")
                 # What came along with that answer is kept, and handed out without a wait.
                 async for notification in connection.notifies(timeout=READ_SECONDS, stop_after=1):
                     self._received(notification)
                 raise_if_cancelled()
+
+    def _deadline(self) -> asyncio.Timeout:
+        """Over a statement: the server's own deadline is of no use where the server or a pooler no longer answers at all."""
+        return asyncio.timeout(self._timeout * 1.5)
 
     async def _prove(self, connection: psycopg.AsyncConnection) -> None:
         async for notification in connection.notifies(timeout=self._proof_seconds):

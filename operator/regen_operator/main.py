@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from regen_core.errors import DatabaseUnavailable, SettingsInvalid
+from regen_core.errors import RegenError, SettingsInvalid
 from regen_core.logs import configure_logs
 from regen_core.states import Claim
 from regen_operator.census import Census
@@ -213,7 +213,7 @@ class Operator:
         while True:
             try:
                 await self.database.clock()
-            except DatabaseUnavailable as error:
+            except RegenError as error:
                 log.warning("database does not answer", error=error.message)
             await asyncio.sleep(pause)
 

@@ -182,7 +182,7 @@ class Metrics:
         )
         self.audit_broken = Gauge(
             "regen_audit_broken_events",
-            "Audit events with a wrong hash or chain in the walk before, or in this one so far.",
+            "Audit events with a wrong hash or chain in the leader's walk before, or in this one so far; 0 elsewhere.",
             registry=registry,
         )
 

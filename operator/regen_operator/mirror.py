@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from regen_core.errors import DatabaseUnavailable, RegenError
+from regen_core.errors import RegenError, ValidationFailed
 from regen_core.names import ANNOTATION_JOB_ID, LABEL_MANAGED_BY, MANAGED_BY
 from regen_core.states import JobStatus
-from regen_operator.custom import Owner, again, build_custom, build_event
+from regen_operator.custom import Owner, again, build_custom, build_event, read_instruction
 from regen_operator.kube import CUSTOM, EVENTS
 from regen_operator.kube_errors import AlreadyExists, Conflict, KubeError, NotFound, Unprocessable
 from regen_operator.mirror_cache import read_entry
@@ -106,7 +106,7 @@ class Mirror:
             try:
                 if self._cache.synced:
                     pause = await self.run_pass()
-            except DatabaseUnavailable as error:
+            except RegenError as error:
                 log.warning("mirror put off", error=error.message)
             await asyncio.sleep(self._settings.mirror_delay_seconds)  # what comes in bursts is written at once
             try:
@@ -134,7 +134,7 @@ class Mirror:
         """One pass. Returns the seconds until something becomes due by the clock alone.
 
         Raises:
-            DatabaseUnavailable: what is wanted is not known, so nothing was deleted.
+            RegenError: what is wanted is not known, so nothing was deleted.
         """
         await self._each(
             self._guarded(entry.name, partial(self._ingester.ingest, entry))
@@ -186,9 +186,13 @@ class Mirror:
             if job_id in instructions
         )
 
-    async def _create_one(self, facts: JobFacts, instruction: Any, read_at: float) -> None:
+    async def _create_one(self, facts: JobFacts, instruction: str, read_at: float) -> None:
         job_id, namespace = facts.row.id, self._settings.namespace
-        body = build_custom(facts.row, instruction, namespace)
+        try:
+            body = build_custom(facts.row, read_instruction(instruction), namespace)
+        except ValidationFailed as error:
+            self._set_aside(job_id, error.message)  # its row goes its way: the pod finds the same, and says so
+            return
         if body is None:
             self._set_aside(job_id, "its type is no name that a custom resource can hold")
             return

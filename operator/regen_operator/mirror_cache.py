@@ -111,10 +111,6 @@ class MirrorCache:
             if newer is None or newer.revision <= entry.revision:
                 self._entries[key] = entry
 
-    def get(self, key: Key) -> Entry | None:
-        """The entry at ``key``."""
-        return self._entries.get(key)
-
     def mirrors(self) -> dict[str, Entry]:
         """Our mirrors by job id."""
         return {entry.job_id: entry for entry in self._entries.values() if entry.is_mirror and entry.job_id is not None}

@@ -36,7 +36,6 @@ class JobView:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     created_at: datetime
-    active: int
     suspended: bool
     deleting: bool
     conditions: Mapping[str, tuple[str, str]]
@@ -115,7 +114,6 @@ def job_view(body: Mapping[str, Any]) -> JobView:
         labels=metadata.get("labels") or {},
         annotations=metadata.get("annotations") or {},
         created_at=moment(metadata["creationTimestamp"]),
-        active=status.get("active") or 0,
         suspended=bool((body.get("spec") or {}).get("suspend")),
         deleting="deletionTimestamp" in metadata,
         conditions=_conditions(status),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from regen_core.errors import DatabaseUnavailable, RegenError
+from regen_core.errors import RegenError
 from regen_core.names import job_name
 from regen_core.states import Fail, FailCondition, JobStatus
 from regen_operator.gather import Look
@@ -140,7 +140,7 @@ class Reconciler:
             return
         try:
             await self.round(ids)
-        except DatabaseUnavailable as error:
+        except RegenError as error:
             log.warning("round put off", error=error.message, jobs=len(ids))
             for job_id in ids:
                 self._queue.add(job_id, 1.0)
@@ -149,7 +149,7 @@ class Reconciler:
         """Looks at ``ids`` once and does what the verdicts say.
 
         Raises:
-            DatabaseUnavailable: nothing more was done; the same round may be repeated.
+            RegenError: nothing more was done; the same round may be repeated.
         """
         began = time.monotonic()
         facts = await self._tools.database.facts(ids)
@@ -183,7 +183,8 @@ class Reconciler:
             self._gone.pop(job_id, None)
             return snapshot
         now = time.monotonic()
-        return replace(snapshot, gone_for=now - self._gone.setdefault(job_id, now))
+        gone_for = now - self._gone.setdefault(job_id, now)
+        return replace(snapshot, launched=job_id in self._launched, gone_for=gone_for)
 
     def limits(self, row: JobRow) -> Limits:
         """The deadlines of a job of this row's type, in seconds."""
@@ -327,6 +328,7 @@ class Reconciler:
         metrics.phase("launched", row.type, time.monotonic() - began)
         self._attempts.pop(row.id, None)
         self._launched[row.id] = time.monotonic()
+        self._gone.pop(row.id, None)
         self.wake(row.id, START_REVISIT_SECONDS)
         return None
 

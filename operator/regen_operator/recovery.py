@@ -9,6 +9,7 @@ from typing import Final
 
 from regen_core.errors import Classification, JobError, NotOurs
 from regen_core.states import Fail, FailCondition, JobStatus
+from regen_operator.kube_errors import is_refusal
 from regen_operator.observers import never_starts, waiting_for, why_it_died, why_it_never_started
 from regen_operator.snapshot import Snapshot
 
@@ -111,9 +112,16 @@ def no_fence_cancelled(s: Snapshot) -> Verdict | None:
 
 
 def no_fence_no_job(s: Snapshot) -> Verdict | None:
-    """No fence, no Job: the operator died between claim and launch. Launching again is safe until the fence is taken."""
+    """No fence, no Job: the operator died between claim and launch. Launching again is safe until the fence is taken.
+
+    A Job that was there a moment ago may have been deleted by somebody, and the event that tells may still be on its way: Jobs
+    and pods are two watches, and what a person stopped is not launched again.
+    """
     if s.run is not None or s.job is not None:
         return None
+    if s.launched and s.gone_for < DELETION_PATIENCE_SECONDS:
+        left = DELETION_PATIENCE_SECONDS - s.gone_for
+        return Verdict(Action.WAIT, "Launching", "its Job is gone", revisit_seconds=left)
     return Verdict(Action.LAUNCH, "Launching", "the job is claimed and not launched yet")
 
 
@@ -131,7 +139,7 @@ def no_fence_cannot_start(s: Snapshot) -> Verdict | None:
     if s.run is not None:
         return None
     error = never_starts(s.pod) if s.pod is not None else None
-    if error is None and s.pod_refused is not None and "exceeded quota" not in s.pod_refused:
+    if error is None and s.pod_refused is not None and is_refusal(s.pod_refused):
         error = JobError(Classification.INTERNAL, f"its pod is refused: {s.pod_refused}", detail={"reason": "PodRefused"})
     return None if error is None else _fail(s, error, "CannotStart", delete_job=True)
 

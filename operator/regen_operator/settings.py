@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from regen_core.database.connection import connection_parameters
 from regen_core.errors import SettingsInvalid
 from regen_core.states import Caps
 
@@ -114,7 +115,7 @@ def load_settings() -> Settings:
         SettingsInvalid: names the first wrong variable and what was expected; the value, which may be secret, is not shown.
     """
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         if not first["loc"]:
@@ -126,3 +127,7 @@ def load_settings() -> Settings:
     except SettingsError as error:
         field = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "?")
         raise SettingsInvalid(f"{PREFIX}{field.upper()}: expected JSON") from None
+    connection_parameters("REGEN_DATABASE_URL", settings.database_url)
+    if settings.database_listen_url is not None:
+        connection_parameters("REGEN_DATABASE_LISTEN_URL", settings.database_listen_url)
+    return settings

@@ -38,6 +38,7 @@ class Snapshot:
         api_now: the API server's clock when the objects were read.
         deletion_seen: somebody else was seen deleting the Job while it had not finished.
         pod_refused: why no pod could be made, from the Job controller's events.
+        launched: this process made or found its Job since the claim.
         gone_for: seconds since we first found the Job missing; endless where nobody looked before.
     """
 
@@ -50,6 +51,7 @@ class Snapshot:
     api_now: datetime | None = None
     deletion_seen: bool = False
     pod_refused: str | None = None
+    launched: bool = False
     gone_for: float = math.inf
 
     @property

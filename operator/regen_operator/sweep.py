@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from regen_core.errors import DatabaseUnavailable, RegenError
+from regen_core.errors import RegenError
 from regen_core.names import ANNOTATION_JOB_ID, LABEL_MANAGED_BY, MANAGED_BY
+from regen_operator.database import StatementTimedOut
 from regen_operator.kube import JOBS
 from regen_operator.kube_errors import KubeError
 from regen_operator.observers import job_view
@@ -28,6 +29,9 @@ LIMIT: Final = 1000
 REPAIR_LIMIT: Final = 500
 ABSENCE_SECONDS: Final = 7 * 86_400.0
 """How far back a new leader looks for missing audit events: nobody may have led for as long."""
+SHORTER: Final = 8
+LONGER: Final = 2
+"""By what a look back shrinks after a statement timeout, and grows again after a success: few looks are made in vain."""
 
 
 class Sweep:
@@ -54,13 +58,13 @@ class Sweep:
         """``time.monotonic()`` of the last sweep that read what it wanted."""
         self._late_seconds = pending + shortest + settings.grace_seconds
         self._repaired_at: float | None = None
-        self._absence = ABSENCE_SECONDS
+        self._reach = ABSENCE_SECONDS
 
     async def run(self) -> None:
         """Sweeps until cancelled; begins with a whole resync, so that a new leader knows where it stands."""
         loop = asyncio.get_running_loop()
         next_resync = loop.time()
-        self._repaired_at, self._absence = None, ABSENCE_SECONDS
+        self._repaired_at, self._reach = None, ABSENCE_SECONDS
         while True:
             try:
                 if loop.time() >= next_resync:
@@ -68,7 +72,7 @@ class Sweep:
                     next_resync = loop.time() + self._settings.resync_seconds
                 await self.sweep()
                 self.last_success = time.monotonic()
-            except (DatabaseUnavailable, KubeError) as error:
+            except (RegenError, KubeError) as error:
                 log.warning("sweep put off", error=error.message)
             await asyncio.sleep(self._settings.sweep_seconds)
 
@@ -76,7 +80,7 @@ class Sweep:
         """Looks at RUNNING rows that did not start, or are older than they may be.
 
         Raises:
-            DatabaseUnavailable: the rows could not be read.
+            RegenError: the rows could not be read.
         """
         ids = await self._database.overdue(
             start_seconds=self._settings.sweep_seconds, late_seconds=self._late_seconds, limit=LIMIT
@@ -88,7 +92,7 @@ class Sweep:
         """Looks at every RUNNING row, and at every active Job whose row has ended; repairs the audit trail.
 
         Raises:
-            DatabaseUnavailable: the rows could not be read.
+            RegenError: the rows could not be read.
             KubeError: the Jobs could not be listed.
         """
         for job_id in await self._database.running():
@@ -112,16 +116,27 @@ class Sweep:
     async def _repair_audit(self) -> None:
         """Auditing never stops a sweep (rule R10). Looks back to before the last repair that looked at all there was."""
         now = asyncio.get_running_loop().time()
-        since = self._absence if self._repaired_at is None else min(now - self._repaired_at, self._absence)
+        wanted = ABSENCE_SECONDS if self._repaired_at is None else now - self._repaired_at
+        since = min(wanted, self._reach)
         try:
             repaired = await self._database.repair_audit(limit=REPAIR_LIMIT, seconds=since + self._settings.resync_seconds * 10)
-        except RegenError as error:
+        except StatementTimedOut as error:
             # Where so many jobs ended that one look takes too long, a shorter one must still be made.
-            self._absence /= 8
+            self._reach = since / SHORTER
+            log.warning("audit trail not repaired", error=error.message, seconds=since)
+            return
+        except RegenError as error:
             log.warning("audit trail not repaired", error=error.message, seconds=since)
             return
         self._metrics.audit_repairs.inc(len(repaired))
         if len(repaired) < REPAIR_LIMIT:
-            self._repaired_at = now
+            self._looked_back(now, since, wanted)
         for job_id, event in repaired:
             log.warning("audit event added late", job_id=job_id, event_name=event)
+
+    def _looked_back(self, now: float, since: float, wanted: float) -> None:
+        """A look that reached back to the last repair is one; after any other the next reaches further."""
+        if since >= wanted:
+            self._repaired_at, self._reach = now, ABSENCE_SECONDS
+        else:
+            self._reach = min(since * LONGER, ABSENCE_SECONDS)

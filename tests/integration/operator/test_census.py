@@ -160,6 +160,21 @@ async def test_a_changed_audit_event_is_found_and_forgotten_once_it_is_right(
     assert await whole_walk() == 1, "the event after a removed one names a hash that nobody has"
 
 
+async def test_who_no_longer_leads_says_nothing_of_the_audit_trail(
+    db: Database, world: World, metrics: Metrics, settings: Settings
+) -> None:
+    leading = iter([True, False, True])
+    census = Census(db, metrics, settings, transitions=Transitions(0), crowded=lambda: NOTHING, leads=lambda: next(leading))
+    await run_jobs(db, world, 1)
+    await world.query('ALTER TABLE "AuditEvent" DISABLE TRIGGER ALL')
+    await world.query("""UPDATE "AuditEvent" SET actor = 'mallory'""")
+    told = []
+    for _ in range(3):
+        await census.take()
+        told.append(value(metrics, "regen_audit_broken_events") == 0)
+    assert told == [False, True, False]
+
+
 async def test_a_server_that_may_forget_is_said_once_and_measured(census: Census, metrics: Metrics) -> None:
     """The server of the tests has fsync off."""
     assert math.isnan(value(metrics, "regen_database_durable") or 0.0)

@@ -31,7 +31,7 @@ class Server:
     """Answers with ``answers`` in turn, then with 200."""
 
     def __init__(self) -> None:
-        self.answers: list[tuple[int, dict[str, Any]]] = []
+        self.answers: list[tuple[int, dict[str, Any] | bytes]] = []
         self.tokens: list[str] = []
         self.url = ""
 
@@ -39,6 +39,8 @@ class Server:
         self.tokens.append(request.headers.get("Authorization", ""))
         status, body = self.answers.pop(0) if self.answers else (200, {})
         headers = {"Retry-After": "0"} if status == 429 else {}
+        if isinstance(body, bytes):
+            return web.Response(body=body, status=status, headers={"Content-Type": "text/html; charset=utf-8"})
         return web.json_response(body, status=status, headers=headers)
 
 
@@ -125,3 +127,14 @@ async def test_nobody_at_home(server: Server) -> None:
         with pytest.raises(Unavailable):
             await nobody.create(JOBS, "ns", JOB)
         assert nobody.last_success is None
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["<h1>Passerelle indisponible, réessayez</h1>".encode("latin-1"), b"[" * 100_000],
+    ids=["Latin-1", "nested too deep"],
+)
+async def test_a_page_that_is_no_json_is_an_error_like_others(server: Server, client: KubeClient, page: bytes) -> None:
+    server.answers = [(502, page)]
+    with pytest.raises(Unavailable, match="answered 502"):
+        await client.create(JOBS, "regen-runs", JOB)

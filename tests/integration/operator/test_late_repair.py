@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 
-from regen_core.errors import DatabaseUnavailable
+from regen_core.errors import DatabaseUnavailable, RegenError
+from regen_operator.database import Database as OperatorDatabase
+from regen_operator.database import StatementTimedOut
 from regen_operator.metrics import Metrics
 from regen_operator.reconciler import Reconciler
 from regen_operator.sweep import ABSENCE_SECONDS, Sweep
@@ -15,7 +19,6 @@ if TYPE_CHECKING:
     from pytest_mock import MockerFixture
 
     from regen_operator.classes import Classes
-    from regen_operator.database import Database as OperatorDatabase
     from regen_operator.kube import KubeClient
     from regen_operator.settings import Settings
     from tests.database_fixtures import Database
@@ -47,22 +50,54 @@ async def test_a_new_leader_looks_back_further_than_its_resync(world: World, dat
         await world.until("the trail is whole", whole)
 
 
-async def test_a_look_back_that_takes_too_long_is_made_shorter(
-    db: OperatorDatabase, kube: KubeClient, classes: Classes, settings: Settings, mocker: MockerFixture
-) -> None:
-    """A week with millions of jobs must not keep the last minutes from being repaired."""
-    asked: list[float] = []
+@pytest.fixture
+def sweep(db: OperatorDatabase, kube: KubeClient, classes: Classes, settings: Settings, mocker: MockerFixture) -> Sweep:
+    return Sweep(db, kube, mocker.create_autospec(Reconciler, instance=True), classes, settings, metrics=Metrics([]))
 
-    async def repair_audit(*, limit: int, seconds: float) -> list[tuple[str, str]]:
-        asked.append(seconds)
-        if seconds > 86_400:
-            raise DatabaseUnavailable("database: repair was not answered (QueryCanceled)")
-        return []
 
-    mocker.patch.object(db, "repair_audit", side_effect=repair_audit)
-    sweep = Sweep(db, kube, mocker.create_autospec(Reconciler, instance=True), classes, settings, metrics=Metrics([]))
-    for _ in range(3):
+async def looks_back(sweep: Sweep, db: OperatorDatabase, mocker: MockerFixture, *answers: Exception | None) -> list[float]:
+    """How far back each of as many looks reached, in seconds, of which each is answered so."""
+    repair = mocker.patch.object(db, "repair_audit", side_effect=[[] if answer is None else answer for answer in answers])
+    for _ in answers:
         await sweep.resync()
+    return [call.kwargs["seconds"] for call in repair.call_args_list]
+
+
+async def test_a_look_back_that_takes_too_long_is_made_shorter_and_grows_again(
+    sweep: Sweep, db: OperatorDatabase, settings: Settings, mocker: MockerFixture
+) -> None:
+    """A week with millions of jobs must not keep the last minutes from being repaired, nor be forgotten for them."""
+    asked = await looks_back(sweep, db, mocker, StatementTimedOut("slow"), None, None, None, None, None)
     margin = settings.resync_seconds * 10
-    assert asked[:2] == [ABSENCE_SECONDS + margin, ABSENCE_SECONDS / 8 + margin]
-    assert margin <= asked[2] < margin + 60
+    parts = [1, 1 / 8, 1 / 4, 1 / 2, 1]
+    assert asked[:5] == [ABSENCE_SECONDS * part + margin for part in parts]
+    assert margin <= asked[5] < margin + 60, "all was repaired, so the next look reaches back to that"
+
+
+async def test_trouble_that_passes_shortens_no_look(
+    sweep: Sweep, db: OperatorDatabase, settings: Settings, mocker: MockerFixture
+) -> None:
+    trouble = [DatabaseUnavailable("database: repair was not answered (LockNotAvailable)"), RegenError("a grant is missing")]
+    asked = await looks_back(sweep, db, mocker, *trouble, None)
+    assert asked == [ABSENCE_SECONDS + settings.resync_seconds * 10] * 3
+
+
+@pytest.mark.parametrize(
+    ("option", "too_long"), [("lock_timeout=100", False), ("statement_timeout=100", True)], ids=["lock", "statement"]
+)
+async def test_a_statement_that_takes_too_long_is_told_from_a_lock(
+    database: Database,
+    option: str,
+    too_long: bool,  # noqa: FBT001 - a table
+) -> None:
+    url = make_conninfo(database.operator_url, options=f"-c {option}")
+    opened = OperatorDatabase(url, pool_size=2, timeout_seconds=10.0)
+    await opened.open()
+    try:
+        with database.connect() as connection, connection.transaction():
+            connection.execute('LOCK TABLE "RegenerationJob" IN ACCESS EXCLUSIVE MODE')
+            with pytest.raises(DatabaseUnavailable) as caught:
+                await opened.running()
+        assert isinstance(caught.value, StatementTimedOut) is too_long
+    finally:
+        await opened.close()

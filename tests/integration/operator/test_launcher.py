@@ -8,8 +8,8 @@ import pytest
 
 from regen_core.errors import Classification
 from regen_core.states import JobStatus
-from regen_operator.kube_errors import NotFound
-from regen_operator.launcher import Launcher, is_for_now
+from regen_operator.kube_errors import NotFound, is_for_now
+from regen_operator.launcher import Launcher
 from regen_operator.manifests import JobOrder, build_job
 from regen_operator.rows import JobRow
 

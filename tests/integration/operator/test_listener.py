@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import pytest
 import pytest_asyncio
 
+from regen_operator import listener as listener_module
 from regen_operator.listener import Listener
 
 if TYPE_CHECKING:
@@ -132,3 +134,57 @@ async def deaf_url(database: Database) -> AsyncIterator[str]:
 async def test_a_connection_that_brings_no_notification_is_found_out(deaf_url: str) -> None:
     async with listening(deaf_url, Wakes(), proof_seconds=0.3) as listener:
         assert listener.proven is False
+
+
+@asynccontextmanager
+async def swallowing(database: Database, word: bytes) -> AsyncIterator[tuple[str, asyncio.Event, asyncio.Event]]:
+    """The database behind a proxy that drops what it hears from ``word`` on; events for that, and for the connection's end."""
+    parts = urlsplit(database.operator_url)
+    tasks: set[asyncio.Task[None]] = set()
+    swallowed, ended = asyncio.Event(), asyncio.Event()
+
+    async def hear(reader: asyncio.StreamReader, upstream: asyncio.StreamWriter) -> None:
+        deaf = False
+        with suppress(OSError):
+            while chunk := await reader.read(65536):
+                deaf = deaf or word in chunk
+                if deaf:
+                    swallowed.set()
+                else:
+                    upstream.write(chunk)
+        upstream.close()
+        if deaf:
+            ended.set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream_reader, upstream_writer = await asyncio.open_connection(parts.hostname, parts.port)
+        for work in (hear(reader, upstream_writer), relay(upstream_reader, writer)):
+            tasks.add(asyncio.create_task(work))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    netloc = f"{parts.username}:{parts.password}@127.0.0.1:{port}"
+    try:
+        yield parts._replace(netloc=netloc, query="sslmode=disable&gssencmode=disable").geturl(), swallowed, ended
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await server.wait_closed()
+
+
+@pytest.mark.parametrize("word", [b"LISTEN", b"pg_notify", b"SELECT 1"])
+async def test_a_server_that_no_longer_answers_is_left(
+    database: Database, monkeypatch: pytest.MonkeyPatch, word: bytes
+) -> None:
+    monkeypatch.setattr(listener_module, "SILENCE_SECONDS", 0.1)
+    async with swallowing(database, word) as (url, swallowed, ended):
+        listener = asyncio.create_task(Listener(url, Wakes(), timeout_seconds=1.0).run())
+        try:
+            async with asyncio.timeout(30):
+                await swallowed.wait()
+                await ended.wait()
+        finally:
+            listener.cancel()
+            await asyncio.gather(listener, return_exceptions=True)

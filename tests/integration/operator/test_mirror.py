@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from psycopg.types.json import Jsonb
 
+from regen_core.errors import RegenError
 from regen_core.names import job_name
 from regen_core.states import Caps, Claim
 from regen_operator.ingest import Ingester
@@ -17,9 +19,12 @@ from regen_operator.transitions import Transitions
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_mock import MockerFixture
+
     from regen_operator.database import Database
     from regen_operator.kube import KubeClient
     from regen_operator.settings import Settings
+    from tests.integration.operator.conftest import Running
     from tests.integration.operator.world import World
 
 CLAIM = Claim(5, Caps(total=5), frozenset({"document"}))
@@ -162,3 +167,48 @@ async def test_a_second_pass_writes_nothing(db: Database, world: World, make_mir
     await fresh_pass(mirror)
     assert before
     assert world.writes() == before
+
+
+@pytest.mark.parametrize("inputs", ["9" * 4301, "[" * 5000 + "]" * 5000], ids=["an endless number", "nested too deep"])
+async def test_an_instruction_that_cannot_be_read_hides_no_other(
+    world: World, make_mirror: Callable[..., Mirror], inputs: str
+) -> None:
+    unreadable = Jsonb(f'{{"type": "document", "version": 1, "inputs": {{"a": {inputs}}}}}', dumps=str)
+    await world.insert(job_id="unreadable", instructionJson=unreadable)
+    await world.insert(job_id="readable")
+    await fresh_pass(make_mirror())
+    assert names(world) == [job_name("readable")]
+
+
+async def test_an_error_of_any_form_is_read(db: Database, world: World) -> None:
+    """A row that was adopted has what its application wrote."""
+    error = Jsonb('{"classification": ' + "[" * 5000 + "]" * 5000 + ', "message": "it failed", "retryable": 0}', dumps=str)
+    job_id = await world.insert()
+    await world.query('ALTER TABLE "RegenerationJob" DISABLE TRIGGER ALL')
+    await world.query(
+        """UPDATE "RegenerationJob" SET status = 'FAILED', "errorJson" = %s,
+               "lockedAt" = (now() AT TIME ZONE 'UTC'), "completedAt" = (now() AT TIME ZONE 'UTC') WHERE id = %s""",
+        error,
+        job_id,
+    )
+    found = (await db.mirror(window=1, keep=1, ttl_seconds=60, mirrored=[], shown=[]))[job_id].row.error
+    assert found == {"classification": "[" * 64, "message": "it failed", "retryable": False}
+
+
+@pytest.mark.parametrize("call", ["mirror", "claim", "overdue", "facts"])
+async def test_a_failure_of_the_database_puts_work_off_and_ends_nothing(
+    world: World, running: Running, mocker: MockerFixture, call: str
+) -> None:
+    async with running() as operator:
+        real, failures = getattr(operator.database, call), iter([RegenError(f"database: {call} failed")])
+
+        async def fail_once(*given: object, **named: object) -> object:
+            for failure in failures:
+                raise failure
+            return await real(*given, **named)
+
+        patched = mocker.patch.object(operator.database, call, side_effect=fail_once)
+        job_id = await world.insert()
+        await world.until("its Job is made", lambda: world.job(job_id))
+        await world.until("it is shown", lambda: world.custom(job_id))
+        await world.until("what failed was asked again", lambda: patched.call_count > 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regen_core.names import job_name
 from regen_core.states import Caps, Claim
@@ -11,6 +11,8 @@ from regen_operator.kube import JOBS
 from regen_operator.manifests import JobOrder, build_job
 
 if TYPE_CHECKING:
+    from pytest_mock import MockerFixture
+
     from regen_operator.classes import Classes
     from regen_operator.database import Database
     from tests.integration.operator.conftest import Running
@@ -69,6 +71,36 @@ async def test_the_emergency_stop_before_the_fence(world: World, running: Runnin
         row = await world.until_status(job_id, "FAILED")
         assert row["errorJson"]["classification"] == "cancelled"
         assert world.job(job_id) is None, "it is not launched again"
+
+
+async def test_a_stop_that_the_watch_tells_late_is_a_stop(world: World, running: Running, mocker: MockerFixture) -> None:
+    """Jobs and pods are two watches: a look may come between a Job's end and the event that tells of it."""
+    job_id = await world.insert()
+    async with running() as operator:
+        real, held = operator.job_event, []
+
+        def hold(job_id: str, body: dict[str, Any], *, deleted: bool) -> None:
+            if deleted or "deletionTimestamp" in body["metadata"]:
+                held.append(partial(real, job_id, body, deleted=deleted))
+            else:
+                real(job_id, body, deleted=False)
+
+        mocker.patch.object(operator, "job_event", side_effect=hold)
+        await world.until("its Job is made", lambda: world.job(job_id))
+        await world.until("the watch told of it, and will of its end", lambda: operator.watches[JOBS].age() == 0.0)
+        looks = mocker.spy(operator.reconciler, "round")
+        world.api.store.delete("jobs.batch", "regen-runs", job_name(job_id))
+        await world.until("its end is known to the watch", lambda: held)
+        before = looks.call_count
+        operator.reconciler.wake(job_id)
+        await world.until("it was looked at", lambda: looks.call_count > before)
+        operator.reconciler.wake(job_id)
+        await world.until("and that look is over", lambda: looks.call_count > before + 1)
+        for tell in held:
+            tell()
+        row = await world.until_status(job_id, "FAILED")
+        assert row["errorJson"]["classification"] == "cancelled"
+    assert world.writes()["create", "jobs.batch"] == 1
 
 
 async def test_a_job_that_never_starts_fails_at_its_deadline_and_its_job_goes(world: World, running: Running) -> None:

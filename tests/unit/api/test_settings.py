@@ -25,6 +25,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("REGEN_ENV", "staging"),
         ("REGEN_DATABASE_URL", "mysql://x:hush@y"),
+        ("REGEN_DATABASE_URL", "postgresql://x:100%hush@y/regen"),
+        ("REGEN_DATABASE_URL", "password='hush"),
         ("REGEN_DATABASE_POOL_SIZE", "0"),
         ("REGEN_OUTPUT_URL", "https://bucket/hush"),
         ("REGEN_OIDC_ISSUER", "login.example"),
@@ -60,6 +62,7 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
     assert caught.value.message.startswith(name)
     assert "hush" not in caught.value.message
     assert "\n" not in caught.value.message
+    assert caught.value.__suppress_context__
 
 
 @pytest.mark.parametrize("name", ["REGEN_DATABASE_URL", "REGEN_OUTPUT_URL", "REGEN_OIDC_ISSUER", "REGEN_OIDC_AUDIENCE"])

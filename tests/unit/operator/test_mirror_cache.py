@@ -10,13 +10,20 @@ HOME = "regen"
 
 
 def body(
-    name: str = "regen-a", revision: int = 5, *, uid: str = "u", namespace: str = HOME, ours: bool = True, **more: Any
+    name: str = "regen-a",
+    revision: int = 5,
+    *,
+    uid: str = "u",
+    namespace: str = HOME,
+    ours: bool = True,
+    job_id: str = "a",
+    **more: Any,
 ) -> Any:
     metadata: dict[str, Any] = {"name": name, "namespace": namespace, "uid": uid, "resourceVersion": str(revision)}
     metadata["creationTimestamp"] = "2026-01-02T03:04:05Z"
     if ours:
         metadata["labels"] = {"app.kubernetes.io/managed-by": "regen-operator"}
-        metadata["annotations"] = {"regeneration.dev/job-id": "a"}
+        metadata["annotations"] = {"regeneration.dev/job-id": job_id}
     return {"metadata": metadata, **more}
 
 
@@ -44,14 +51,15 @@ def test_a_late_deletion_forgets_no_successor() -> None:
 
 
 def test_a_list_drops_what_is_gone_and_keeps_what_is_newer() -> None:
-    cache = cache_with(body("regen-gone", 3), body("regen-new", 30), body("other", 3, namespace="team", ours=False))
-    cache.replace(HOME, [read_entry(body("regen-listed", 8), HOME)], 20)
+    cache = cache_with(
+        body("regen-gone", 3, job_id="gone"),
+        body("regen-new", 30, job_id="new"),
+        body("other", 3, namespace="team", ours=False),
+    )
+    cache.replace(HOME, [read_entry(body("regen-listed", 8, job_id="listed"), HOME)], 20)
     names = {entry.name for entry in [*cache.mirrors().values(), *cache.by_hand()]}
+    assert names == {"other", "regen-new", "regen-listed"}
     assert len(cache) == 3
-    assert "other" in names
-    assert cache.get((HOME, "regen-gone")) is None
-    assert cache.get((HOME, "regen-new")) is not None
-    assert cache.get((HOME, "regen-listed")) is not None
 
 
 def test_only_our_label_name_and_namespace_together_make_a_mirror() -> None:

@@ -33,8 +33,8 @@ SUSPENDED_EARLY = snapshot(job=job(suspended=True))
 FAILURE_TARGET_EARLY = snapshot(job=job(conditions={"FailureTarget": ("DeadlineExceeded", "")}))
 COMPLETE_WITHOUT_FENCE = snapshot(job=job(conditions={"Complete": ("", "")}))
 WRONG_IMAGE = snapshot(job=job(), pod=pod("Pending", BAD_NAME))
-REFUSED_POD = snapshot(job=job(), pod_refused="violates PodSecurity")
-QUOTA = snapshot(job=job(), pod_refused="exceeded quota: pods")
+REFUSED_POD = snapshot(job=job(), pod_refused='Error creating: pods "a" is forbidden: violates PodSecurity "restricted:latest"')
+QUOTA = snapshot(job=job(), pod_refused='Error creating: pods "a" is forbidden: exceeded quota: pods, requested: pods=1')
 STOPPED_EARLY = snapshot(deletion_seen=True)
 BEING_STOPPED_EARLY = snapshot(job=job(deleting=True))
 RUNNING = snapshot(run=RUN, job=job(), pod=pod())
@@ -45,6 +45,8 @@ POD_GONE = snapshot(run=RUN, job=job())
 ALL_GONE = snapshot(run=RUN)
 STOPPED = snapshot(run=RUN, deletion_seen=True)
 JUST_GONE = replace(ALL_GONE, gone_for=1.0)
+LAUNCHED_AND_JUST_GONE = snapshot(launched=True, gone_for=1.0)
+LAUNCHED_AND_GONE = snapshot(launched=True, gone_for=3.0)
 RUN_FAILED = snapshot(run=RUN, job=failed_job(), pod=pod("Failed", ContainerView("execute", exit_code=3)))
 EXECUTOR_OUT_OF_MEMORY = snapshot(
     run=RUN,
@@ -69,6 +71,8 @@ VERDICTS: dict[str, tuple[Snapshot, Action, Classification | None, bool]] = {
     "not claimed: the claim's business": (NOT_CLAIMED, Action.NOTHING, None, False),
     "no fence, no Job: launch": (LOST_LAUNCH, Action.LAUNCH, None, False),
     "no fence, no Job, long ago: launch": (LOST_LAUNCH_LONG_AGO, Action.LAUNCH, None, False),
+    "no fence, Job launched and gone a moment ago: wait for the event": (LAUNCHED_AND_JUST_GONE, Action.WAIT, None, False),
+    "no fence, Job launched and gone, and nobody was seen deleting it: launch": (LAUNCHED_AND_GONE, Action.LAUNCH, None, False),
     "no fence, Job exists: wait": (STARTING, Action.WAIT, None, False),
     "no fence past the pending deadline": (PENDING_TOO_LONG, Action.FAIL, Classification.LOST, True),
     "launched late: its Job gets the whole time": (LAUNCHED_LATE, Action.WAIT, None, False),
@@ -183,3 +187,36 @@ def test_no_wait_reaches_past_the_last_deadline(given: Snapshot) -> None:
 def test_a_wait_says_what_it_waits_for() -> None:
     verdict = decide(snapshot(job=job(), pod=pod("Pending", IMAGE_TROUBLE)))
     assert (verdict.reason, verdict.message) == ("ImagePull", "no such image")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Error creating: etcdserver: leader changed",
+        "Error creating: Timeout: request did not complete within requested timeout - context deadline exceeded",
+        'Error creating: Internal error occurred: failed calling webhook "inject.example": connect: permission denied',
+        'Error creating: pods "a" is forbidden: status unknown for quota: runs, resources: pods',
+        'Error creating: pods "a" is forbidden: not yet ready to handle request',
+        'Error creating: pods "a" is forbidden: error looking up service account regen-runs/runner: "runner" not found',
+    ],
+)
+def test_a_pod_that_could_not_be_made_just_now_may_be_made_later(message: str) -> None:
+    verdict = decide(snapshot(job=job(), pod_refused=message))
+    assert (verdict.action, verdict.message) == (Action.WAIT, message)
+    late = decide(snapshot(row(claimed=400), job=job(age=399), pod_refused=message))
+    assert late.fail is not None
+    assert (late.fail.error.classification, late.fail.error.retryable) == (Classification.LOST, True)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'Error creating: admission webhook "policy.example" denied the request: no',
+        "Error creating: pods \"a\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no",
+        'Error creating: Pod "a" is invalid: spec.containers[0].image: Required value',
+    ],
+)
+def test_a_pod_that_is_refused_ends_its_job_at_once(message: str) -> None:
+    verdict = decide(snapshot(job=job(), pod_refused=message))
+    assert verdict.fail is not None
+    assert verdict.fail.error.classification is Classification.INTERNAL

@@ -23,6 +23,10 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "value"),
     [
         ("REGEN_DATABASE_URL", "mysql://x:hush@y"),
+        ("REGEN_DATABASE_URL", "postgresql://x:100%hush@y/regen"),
+        ("REGEN_DATABASE_URL", "password='hush"),
+        ("REGEN_DATABASE_LISTEN_URL", "postgresql://x:100%hush@y/regen"),
+        ("REGEN_DATABASE_LISTEN_URL", "hush"),
         ("REGEN_CAP_TOTAL", "many"),
         ("REGEN_CAP_TYPES", "{document: 5"),
         ("REGEN_CAP_TYPES", '{"document": -1}'),
@@ -43,6 +47,7 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
     assert caught.value.message.startswith(name)
     assert "hush" not in caught.value.message
     assert "\n" not in caught.value.message
+    assert caught.value.__suppress_context__
 
 
 def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,6 @@ def job(*, age: float = 59.0, conditions: dict[str, tuple[str, str]] | None = No
         "labels": job_labels("a", "document"),
         "annotations": {"regeneration.dev/job-id": "a"},
         "created_at": ago(age),
-        "active": 1,
         "suspended": False,
         "deleting": False,
         "conditions": conditions or {},
@@ -53,7 +52,7 @@ def job(*, age: float = 59.0, conditions: dict[str, tuple[str, str]] | None = No
 
 
 def failed_job(reason: str = "BackoffLimitExceeded", **more: Any) -> JobView:
-    return job(conditions={"Failed": (reason, "")}, active=0, **more)
+    return job(conditions={"Failed": (reason, "")}, **more)
 
 
 def pod(phase: str = "Running", *containers: ContainerView, **more: Any) -> PodView:

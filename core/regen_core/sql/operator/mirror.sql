@@ -21,7 +21,8 @@ WITH wanted (id) AS (
 SELECT j.id, j.type, j.status::text, j.priority, j."requestedBy", j."retryOf", j."idempotencyKey", j."createdAt",
        j."lockedAt", j."completedAt", j."outputRef",
        CASE WHEN j."errorJson" IS NOT NULL THEN jsonb_build_object(
-           'classification', j."errorJson" -> 'classification', 'retryable', j."errorJson" -> 'retryable',
+           'classification', left(j."errorJson" ->> 'classification', 64),
+           'retryable', coalesce(j."errorJson" -> 'retryable' = 'true'::jsonb, false),
            'message', left(j."errorJson" ->> 'message', 1024)) END,
        r."podUid", r."podName", r."startedAt", (now() AT TIME ZONE 'UTC')::timestamp(3)
 FROM wanted w
