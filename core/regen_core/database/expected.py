@@ -26,7 +26,7 @@ from regen_core.sql import scripts
 if TYPE_CHECKING:
     from regen_core.database.roles import Roles
 
-VERSIONS: Final = ("0001", "0002", "0003", "0004", "0005")
+VERSIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
 """The folders of ``sql/migrations``, oldest first; a later one may replace what an earlier one made."""
 VIEW: Final = "RegenerationLifecycle"
 REQUEST_COLUMNS: Final = ("id", "instructionJson", "priority", "requestedBy", "idempotencyKey", "retryOf")

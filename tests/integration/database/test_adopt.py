@@ -9,9 +9,11 @@ import pytest
 from psycopg.rows import args_row
 
 from regen_core.database.audit import SELECT_EVENTS, AuditRecord, verify_chain
+from regen_core.database.gather import snapshots
 from regen_core.database.migrate import check, migrate
 from regen_core.database.refusal import SchemaRefused
-from tests.integration.database.jobs import claim, events
+from regen_core.invariants.trail import complete as complete_trail
+from tests.integration.database.jobs import claim, complete, events, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +103,40 @@ def test_rows_that_ended_before_us_are_not_repaired(empty_database: Database, ap
     migrate(empty_database.url)
     assert application.execute("SELECT * FROM regen_audit_repair_v1(100)").fetchall() == []
     assert events(application, "done") == ["REGEN_JOB_ADOPTED"]
+
+
+REPAIRS = {
+    "all": "SELECT * FROM regen_audit_repair_v1(100)",
+    "recent": "SELECT * FROM regen_audit_repair_v1(100, (now() AT TIME ZONE 'UTC') - interval '1 hour')",
+}
+
+
+@pytest.mark.parametrize("repair", REPAIRS)
+def test_what_an_adopted_row_went_through_after_that_is_repaired(
+    empty_database: Database, application: Connection, repair: str
+) -> None:
+    """Just what the checker of the invariants misses, no more and no less."""
+    application.execute(TABLE)
+    application.execute(ROWS)
+    migrate(empty_database.url)
+    application.execute('ALTER TABLE "AuditEvent" ADD CONSTRAINT broken CHECK (false) NOT VALID')
+    claim(application)
+    assert start(application, "again") == "started"
+    assert complete(application, "again") == "completed"
+    application.execute('ALTER TABLE "AuditEvent" DROP CONSTRAINT broken')
+    application.execute('ALTER TABLE "AuditEvent" DISABLE TRIGGER regen_guard_forbidden')
+    application.execute("""DELETE FROM "AuditEvent" WHERE "jobId" = 'runs' AND event = 'REGEN_JOB_FAILED'""")
+    application.execute('ALTER TABLE "AuditEvent" ENABLE ALWAYS TRIGGER regen_guard_forbidden')
+    assert sorted(application.execute(REPAIRS[repair]).fetchall()) == [
+        ("again", "REGEN_JOB_COMPLETED"),
+        ("again", "REGEN_JOB_LOCKED"),
+        ("again", "REGEN_JOB_STARTED"),
+        ("runs", "REGEN_JOB_FAILED"),
+        ("waits", "REGEN_JOB_LOCKED"),
+    ]
+    assert application.execute(REPAIRS[repair]).fetchall() == []
+    [snapshot] = snapshots(lambda statement, parameters: application.execute(statement, parameters).fetchall())
+    assert [violation for job in snapshot.jobs for violation in complete_trail(job, snapshot)] == []
 
 
 @pytest.mark.parametrize("column", ["outputRef", "errorJson", "lockedAt", "completedAt", "createdAt"])
