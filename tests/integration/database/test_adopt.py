@@ -150,6 +150,30 @@ def test_adds_a_column_that_is_missing(empty_database: Database, application: Co
     assert claim(application) == [("a", "RUNNING")]
 
 
+@pytest.mark.parametrize("column", ["outputRef", "createdAt"])
+def test_others_lose_their_grants_on_a_table_that_lacks_a_column(
+    empty_database: Database, application: Connection, column: str
+) -> None:
+    application.execute("CREATE ROLE clerk")
+    try:
+        application.execute(TABLE)
+        application.execute(f'ALTER TABLE "RegenerationJob" DROP COLUMN "{column}", ADD COLUMN note text')
+        application.execute('GRANT ALL ON "RegenerationJob" TO clerk')
+        application.execute('GRANT UPDATE (status, note), REFERENCES (id) ON "RegenerationJob" TO clerk')
+        migrate(empty_database.url)
+        left = application.execute(
+            """SELECT x.privilege_type FROM (
+                   SELECT (aclexplode(relacl)).* FROM pg_class WHERE oid = 'public."RegenerationJob"'::regclass
+                   UNION ALL
+                   SELECT (aclexplode(attacl)).* FROM pg_attribute WHERE attrelid = 'public."RegenerationJob"'::regclass) x
+               WHERE x.grantee = 'clerk'::regrole ORDER BY 1"""
+        ).fetchall()
+        assert left == [("INSERT",), ("SELECT",)]
+    finally:
+        application.execute("DROP OWNED BY clerk")
+        application.execute("DROP ROLE clerk")
+
+
 def test_the_application_goes_on_inserting(empty_database: Database, application: Connection) -> None:
     """As Prisma does it: an id of the client's, the status named, and createdAt by its default."""
     application.execute(TABLE)
@@ -272,6 +296,25 @@ REFUSED = {
     "a view": ("""CREATE VIEW "RegenerationJob" AS SELECT 1 AS id""", "expected an ordinary table, got a view"),
     "unlogged": (TABLE.replace("CREATE TABLE", "CREATE UNLOGGED TABLE"), "expected a logged table"),
 }
+
+
+TRIGGER = """CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TRIGGER {} BEFORE UPDATE ON "RegenerationJob" FOR EACH ROW EXECUTE FUNCTION stamp()"""
+RULE = """CREATE RULE keep AS ON DELETE TO "RegenerationJob" DO INSTEAD NOTHING"""
+REFUSED |= {
+    "a trigger": (f"{TABLE}; {TRIGGER.format('stamps')}", r"trigger stamps: expected none, since its function stamp would run"),
+    "a trigger by a name of ours": (f"{TABLE}; {TRIGGER.format('regen_guard_update')}", "trigger regen_guard_update: expected"),
+    "a rule": (f"{TABLE}; {RULE}", "rule keep: expected none"),
+    "a trigger and a rule": (f"{TABLE}; {TRIGGER.format('stamps')}; {RULE}", "trigger stamps: .*; rule keep: "),
+}
+
+
+def test_a_foreign_key_to_the_table_may_stay(empty_database: Database, application: Connection) -> None:
+    """Its triggers are the server's own."""
+    application.execute(TABLE)
+    application.execute('CREATE TABLE "Invoice" ("jobId" text REFERENCES "RegenerationJob" (id))')
+    migrate(empty_database.url)
+    assert check(empty_database.url) == []
 
 
 @pytest.mark.parametrize("case", REFUSED)
