@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from psycopg import sql
 
 from regen_core.database.refusal import SchemaRefused
+from regen_core.database.tables import VERSION_TABLE
 from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def refuse_unsuitable(connection: Connection) -> None:
     reasons = _relation_faults(connection)
     if not reasons:
         reasons = [*_enum_faults(connection), *_column_faults(connection), *_key_faults(connection)]
+    if not _is_ours(connection):
+        reasons += _code_faults(connection)
     if reasons:
         msg = f"RegenerationJob cannot be adopted: {'; '.join(reasons)}"
         raise SchemaRefused(msg)
@@ -151,6 +154,30 @@ def _key_faults(connection: Connection) -> list[str]:
     return [] if columns == ["id"] else [f"primary key: expected id, got {', '.join(columns) if columns else 'none'}"]
 
 
+def _is_ours(connection: Connection) -> bool:
+    """Whether the table was adopted before: ``check`` reports what was hung on it since, and an upgrade is not held up."""
+    return _one(connection, f"SELECT to_regclass('public.{VERSION_TABLE}') IS NOT NULL") is True
+
+
+def _code_faults(connection: Connection) -> list[str]:
+    """What would run as the new owner, within our functions, whenever a row changes. A foreign key's triggers are internal."""
+    triggers = connection.execute(
+        """SELECT t.tgname::text, p.proname::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+           WHERE t.tgrelid = 'public."RegenerationJob"'::regclass AND NOT t.tgisinternal ORDER BY 1"""
+    ).fetchall()
+    rules = connection.execute(
+        """SELECT rulename::text FROM pg_rewrite
+           WHERE ev_class = 'public."RegenerationJob"'::regclass AND rulename <> '_RETURN' ORDER BY 1"""
+    ).fetchall()
+    return [
+        *(
+            f"trigger {name}: expected none, since its function {function} would run with the rights of the table's new owner"
+            for name, function in triggers
+        ),
+        *(f"rule {name}: expected none, since it would change what a statement on the table does" for (name,) in rules),
+    ]
+
+
 def take_over(connection: Connection, owner: str) -> str | None:
     """Makes ``owner`` the owner of the table and of the enum.
 
@@ -181,12 +208,8 @@ def restrict_others(connection: Connection, previous_owner: str | None) -> None:
            WHERE coalesce(r.rolname, '') <> current_user"""
     ).fetchall()
     maintain = sql.SQL(", MAINTAIN" if connection.info.server_version >= _MAINTAIN_SINCE else "")
-    revoke = sql.SQL(
-        'REVOKE UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER{1} ON public."RegenerationJob" FROM {0};'
-        'REVOKE UPDATE (id, status, "instructionJson", "outputRef", "errorJson", "lockedAt", "completedAt", "createdAt"),'
-        'REFERENCES (id, status, "instructionJson", "outputRef", "errorJson", "lockedAt", "completedAt", "createdAt")'
-        ' ON public."RegenerationJob" FROM {0}'
-    )
+    # Of a table it takes the grants on its columns too, whichever it has.
+    revoke = sql.SQL('REVOKE UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER{1} ON public."RegenerationJob" FROM {0}')
     for oid, name in grantees:
         connection.execute(revoke.format(sql.SQL("PUBLIC") if oid == 0 else sql.Identifier(name), maintain))
     if previous_owner is not None:

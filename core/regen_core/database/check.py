@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Connection = psycopg.Connection[Any]
 
 CONNECT_TIMEOUT: Final = 10
+OPTIONS: Final = "-c statement_timeout=10s"
+"""No statement of the check waits longer, for a lock neither."""
 _SET_OPTION_SINCE: Final = 160000
 
 
@@ -33,7 +35,9 @@ def check(url: str, *, role_prefix: str = DEFAULT_PREFIX) -> list[str]:
     """
     names = Roles(role_prefix)
     try:
-        with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT, application_name="regen migrate --check") as connection:
+        with psycopg.connect(
+            url, connect_timeout=CONNECT_TIMEOUT, options=OPTIONS, application_name="regen migrate --check"
+        ) as connection:
             connection.read_only = True
             absent = [f"role {name}: expected to exist" for name in roles.missing(connection, names)]
             faults = [*absent, *_structure(connection)]
@@ -103,20 +107,34 @@ def _constraints_and_indexes(connection: Connection) -> Iterator[str]:
 
 def _triggers(connection: Connection) -> Iterator[str]:
     found = {
-        (row[0], row[1]): (row[2], row[3])
+        (row[0], row[1]): expected.Trigger(row[2], row[3])
         for row in connection.execute(
-            """SELECT c.relname::text, t.tgname::text, t.tgenabled::text, p.proname::text
+            """SELECT c.relname::text, t.tgname::text, t.tgenabled::text, p.pronamespace::regnamespace::text || '.' || p.proname
                FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
-               WHERE c.relnamespace = 'public'::regnamespace AND NOT t.tgisinternal"""
+               WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%s) AND NOT t.tgisinternal""",
+            (list(OURS),),
         )
     }
     words = {"A": "ENABLE ALWAYS", "O": "enabled", "D": "disabled", "R": "enabled on a replica only"}
-    for (table, name), state in sorted(expected.triggers().items()):
+    wanted = expected.triggers()
+    for (table, name), trigger in sorted(wanted.items(), key=lambda item: item[0]):
         actual = found.get((table, name))
         if actual is None:
             yield f"trigger {name} on {table}: expected to exist"
-        elif actual[0] != state:
-            yield f"trigger {name} on {table}: expected {words[state]}, got {words[actual[0]]}"
+            continue
+        if actual.state != trigger.state:
+            yield f"trigger {name} on {table}: expected {words[trigger.state]}, got {words[actual.state]}"
+        if actual.function != trigger.function:
+            yield f"trigger {name} on {table}: expected the function {trigger.function}, got {actual.function}"
+    for table, name in sorted(found.keys() - wanted):
+        function = found[table, name].function
+        yield f"trigger {name} on {table}: expected not to exist; {function} would run with the owner's rights"
+    rules = connection.execute(
+        """SELECT c.relname::text, r.rulename::text FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+           WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%s) AND r.rulename <> '_RETURN' ORDER BY 1, 2""",
+        (list(OURS),),
+    )
+    yield from (f"rule {name} on {table}: expected not to exist" for table, name in rules)
 
 
 def _functions(connection: Connection) -> Iterator[str]:

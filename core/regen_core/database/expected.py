@@ -26,7 +26,7 @@ from regen_core.sql import scripts
 if TYPE_CHECKING:
     from regen_core.database.roles import Roles
 
-VERSIONS: Final = ("0001", "0002", "0003", "0004", "0005")
+VERSIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
 """The folders of ``sql/migrations``, oldest first; a later one may replace what an earlier one made."""
 VIEW: Final = "RegenerationLifecycle"
 REQUEST_COLUMNS: Final = ("id", "instructionJson", "priority", "requestedBy", "idempotencyKey", "retryOf")
@@ -36,7 +36,9 @@ GENERATION_COLUMNS: Final = ("jobId", "planId", "overrides")
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy leaves this constructor untyped
 _FUNCTION = re.compile(r"CREATE (?:OR REPLACE )?FUNCTION public\.(\w+)\((.*?)AS \$regen\$(.*?)\$regen\$", re.DOTALL)
-_TRIGGER = re.compile(r"CREATE TRIGGER (\w+) (?:BEFORE|AFTER) [A-Z ]+ ON public\.\"(\w+)\"")
+_TRIGGER = re.compile(
+    r"CREATE TRIGGER (\w+) (?:BEFORE|AFTER) [A-Z ]+ ON public\.\"(\w+)\"[^;]*? EXECUTE FUNCTION public\.(\w+)\("
+)
 _ALWAYS = re.compile(r"ALTER TABLE public\.\"(\w+)\" ENABLE ALWAYS TRIGGER (\w+)")
 _CONSTRAINT = re.compile(r"CONSTRAINT \"(\w+)\"")
 
@@ -60,10 +62,22 @@ def functions() -> dict[str, Function]:
     }
 
 
-def triggers() -> dict[tuple[str, str], str]:
-    """(table, trigger) to its state in ``pg_trigger.tgenabled``: ``A`` fires always, ``O`` not on a replica."""
-    made = {(table, name): "O" for text in _texts() for name, table in _TRIGGER.findall(text)}
-    return made | {(table, name): "A" for text in _texts() for table, name in _ALWAYS.findall(text)}
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One of our triggers: its state in ``pg_trigger.tgenabled`` (``A`` fires always, ``O`` not on a replica), its function."""
+
+    state: str
+    function: str
+
+
+def triggers() -> dict[tuple[str, str], Trigger]:
+    """By (table, trigger)."""
+    always = {(table, name) for text in _texts() for table, name in _ALWAYS.findall(text)}
+    return {
+        (table, name): Trigger("A" if (table, name) in always else "O", f"public.{function}")
+        for text in _texts()
+        for name, table, function in _TRIGGER.findall(text)
+    }
 
 
 def constraints() -> set[str]:

@@ -9,9 +9,11 @@ import pytest
 from psycopg.rows import args_row
 
 from regen_core.database.audit import SELECT_EVENTS, AuditRecord, verify_chain
+from regen_core.database.gather import snapshots
 from regen_core.database.migrate import check, migrate
 from regen_core.database.refusal import SchemaRefused
-from tests.integration.database.jobs import claim, events
+from regen_core.invariants.trail import complete as complete_trail
+from tests.integration.database.jobs import claim, complete, events, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,6 +105,40 @@ def test_rows_that_ended_before_us_are_not_repaired(empty_database: Database, ap
     assert events(application, "done") == ["REGEN_JOB_ADOPTED"]
 
 
+REPAIRS = {
+    "all": "SELECT * FROM regen_audit_repair_v1(100)",
+    "recent": "SELECT * FROM regen_audit_repair_v1(100, (now() AT TIME ZONE 'UTC') - interval '1 hour')",
+}
+
+
+@pytest.mark.parametrize("repair", REPAIRS)
+def test_what_an_adopted_row_went_through_after_that_is_repaired(
+    empty_database: Database, application: Connection, repair: str
+) -> None:
+    """Just what the checker of the invariants misses, no more and no less."""
+    application.execute(TABLE)
+    application.execute(ROWS)
+    migrate(empty_database.url)
+    application.execute('ALTER TABLE "AuditEvent" ADD CONSTRAINT broken CHECK (false) NOT VALID')
+    claim(application)
+    assert start(application, "again") == "started"
+    assert complete(application, "again") == "completed"
+    application.execute('ALTER TABLE "AuditEvent" DROP CONSTRAINT broken')
+    application.execute('ALTER TABLE "AuditEvent" DISABLE TRIGGER regen_guard_forbidden')
+    application.execute("""DELETE FROM "AuditEvent" WHERE "jobId" = 'runs' AND event = 'REGEN_JOB_FAILED'""")
+    application.execute('ALTER TABLE "AuditEvent" ENABLE ALWAYS TRIGGER regen_guard_forbidden')
+    assert sorted(application.execute(REPAIRS[repair]).fetchall()) == [
+        ("again", "REGEN_JOB_COMPLETED"),
+        ("again", "REGEN_JOB_LOCKED"),
+        ("again", "REGEN_JOB_STARTED"),
+        ("runs", "REGEN_JOB_FAILED"),
+        ("waits", "REGEN_JOB_LOCKED"),
+    ]
+    assert application.execute(REPAIRS[repair]).fetchall() == []
+    [snapshot] = snapshots(lambda statement, parameters: application.execute(statement, parameters).fetchall())
+    assert [violation for job in snapshot.jobs for violation in complete_trail(job, snapshot)] == []
+
+
 @pytest.mark.parametrize("column", ["outputRef", "errorJson", "lockedAt", "completedAt", "createdAt"])
 def test_adds_a_column_that_is_missing(empty_database: Database, application: Connection, column: str) -> None:
     application.execute(TABLE)
@@ -112,6 +148,30 @@ def test_adds_a_column_that_is_missing(empty_database: Database, application: Co
     migrate(empty_database.url)
     assert check(empty_database.url) == []
     assert claim(application) == [("a", "RUNNING")]
+
+
+@pytest.mark.parametrize("column", ["outputRef", "createdAt"])
+def test_others_lose_their_grants_on_a_table_that_lacks_a_column(
+    empty_database: Database, application: Connection, column: str
+) -> None:
+    application.execute("CREATE ROLE clerk")
+    try:
+        application.execute(TABLE)
+        application.execute(f'ALTER TABLE "RegenerationJob" DROP COLUMN "{column}", ADD COLUMN note text')
+        application.execute('GRANT ALL ON "RegenerationJob" TO clerk')
+        application.execute('GRANT UPDATE (status, note), REFERENCES (id) ON "RegenerationJob" TO clerk')
+        migrate(empty_database.url)
+        left = application.execute(
+            """SELECT x.privilege_type FROM (
+                   SELECT (aclexplode(relacl)).* FROM pg_class WHERE oid = 'public."RegenerationJob"'::regclass
+                   UNION ALL
+                   SELECT (aclexplode(attacl)).* FROM pg_attribute WHERE attrelid = 'public."RegenerationJob"'::regclass) x
+               WHERE x.grantee = 'clerk'::regrole ORDER BY 1"""
+        ).fetchall()
+        assert left == [("INSERT",), ("SELECT",)]
+    finally:
+        application.execute("DROP OWNED BY clerk")
+        application.execute("DROP ROLE clerk")
 
 
 def test_the_application_goes_on_inserting(empty_database: Database, application: Connection) -> None:
@@ -236,6 +296,25 @@ REFUSED = {
     "a view": ("""CREATE VIEW "RegenerationJob" AS SELECT 1 AS id""", "expected an ordinary table, got a view"),
     "unlogged": (TABLE.replace("CREATE TABLE", "CREATE UNLOGGED TABLE"), "expected a logged table"),
 }
+
+
+TRIGGER = """CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TRIGGER {} BEFORE UPDATE ON "RegenerationJob" FOR EACH ROW EXECUTE FUNCTION stamp()"""
+RULE = """CREATE RULE keep AS ON DELETE TO "RegenerationJob" DO INSTEAD NOTHING"""
+REFUSED |= {
+    "a trigger": (f"{TABLE}; {TRIGGER.format('stamps')}", r"trigger stamps: expected none, since its function stamp would run"),
+    "a trigger by a name of ours": (f"{TABLE}; {TRIGGER.format('regen_guard_update')}", "trigger regen_guard_update: expected"),
+    "a rule": (f"{TABLE}; {RULE}", "rule keep: expected none"),
+    "a trigger and a rule": (f"{TABLE}; {TRIGGER.format('stamps')}; {RULE}", "trigger stamps: .*; rule keep: "),
+}
+
+
+def test_a_foreign_key_to_the_table_may_stay(empty_database: Database, application: Connection) -> None:
+    """Its triggers are the server's own."""
+    application.execute(TABLE)
+    application.execute('CREATE TABLE "Invoice" ("jobId" text REFERENCES "RegenerationJob" (id))')
+    migrate(empty_database.url)
+    assert check(empty_database.url) == []
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -95,6 +95,24 @@ def test_the_copy_goes_on(empty_database: Database, restored: Connection) -> Non
     assert [status(restored, job_id) for job_id in ("runs", "unfenced")] == ["RUNNING", "RUNNING"]
 
 
+def test_what_must_not_run_again_is_ended_before_the_operator_starts(empty_database: Database, restored: Connection) -> None:
+    [block] = re.findall(r"^   ```sql restored\n(.*?)^   ```", RUNBOOK, re.DOTALL | re.MULTILINE)
+    assert block.count("('…'), ('…')") == 1
+    statements = block.replace("('…'), ('…')", "('waits'), ('unfenced'), ('runs'), ('completed')")
+    outcomes: list[Any] = []
+    for statement in statements.split(";\n"):
+        cursor = restored.execute(statement.strip().encode())
+        outcomes += cursor.fetchall() if cursor.description else []
+    assert dict(outcomes) == {"waits": "failed", "unfenced": "failed", "runs": "refused", "completed": "refused"}
+    assert claim(restored) == []
+    assert start(restored, "waits") == "terminal"
+    assert [status(restored, job_id) for job_id in ("runs", "completed")] == ["RUNNING", "COMPLETED"]
+    assert events(restored, "waits") == ["REGEN_JOB_LOCKED", "REGEN_JOB_FAILED"]
+    read: Any = lambda statement, parameters: restored.execute(statement, parameters).fetchall()  # noqa: E731
+    assert [fault for one in snapshots(read) for fault in check_invariants(one)] == []
+    assert check(empty_database.url) == []
+
+
 @pytest.mark.parametrize("statement", ['DELETE FROM "RegenerationJob"', """UPDATE "AuditEvent" SET actor = 'me'"""])
 def test_the_copy_is_guarded(restored: Connection, statement: str) -> None:
     with pytest.raises(psycopg.Error) as refused:

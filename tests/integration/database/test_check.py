@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
+from regen_core.database.check import OPTIONS
 from regen_core.database.expected import VERSIONS
 from regen_core.database.migrate import check
+from regen_core.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
+    from pytest_mock import MockerFixture
+
     from tests.database_fixtures import Database
 
 BROKEN = {
@@ -39,6 +44,28 @@ BROKEN = {
     "audit always": (
         'ALTER TABLE "RegenerationJob" ENABLE ALWAYS TRIGGER regen_audit_transitions',
         "trigger regen_audit_transitions on RegenerationJob: expected enabled, got ENABLE ALWAYS",
+    ),
+    "trigger of another function": (
+        """CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+           CREATE OR REPLACE TRIGGER regen_guard_update BEFORE UPDATE ON "RegenerationJob"
+           FOR EACH ROW EXECUTE FUNCTION stamp()""",
+        "trigger regen_guard_update on RegenerationJob: expected the function public.regen_guard_job_update, got public.stamp",
+    ),
+    "trigger of another schema's function": (
+        """CREATE SCHEMA b;
+           CREATE FUNCTION b.stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+           CREATE OR REPLACE TRIGGER regen_guard_insert BEFORE INSERT ON "RegenerationJob"
+           FOR EACH ROW EXECUTE FUNCTION b.stamp()""",
+        "trigger regen_guard_insert on RegenerationJob: expected the function public.regen_guard_job_insert, got b.stamp",
+    ),
+    "trigger of somebody": (
+        """CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+           CREATE TRIGGER stamps BEFORE UPDATE ON "AuditEvent" FOR EACH ROW EXECUTE FUNCTION stamp()""",
+        "trigger stamps on AuditEvent: expected not to exist; public.stamp would run with the owner's rights",
+    ),
+    "rule": (
+        'CREATE RULE keep AS ON DELETE TO "RegenerationJob" DO INSTEAD NOTHING',
+        "rule keep on RegenerationJob: expected not to exist",
     ),
     "function": ("DROP FUNCTION regen_ingest_v1", "function regen_ingest_v1: expected to exist"),
     "function body": (
@@ -92,6 +119,15 @@ def test_a_migrated_database_is_all_right(database: Database) -> None:
 
 def test_any_login_of_ours_may_check(database: Database) -> None:
     assert check(database.readonly_url) == []
+
+
+def test_a_table_that_stays_locked_is_not_waited_for(database: Database, mocker: MockerFixture) -> None:
+    assert "statement_timeout=10s" in OPTIONS
+    mocker.patch("regen_core.database.check.OPTIONS", "-c statement_timeout=100ms")
+    with psycopg.connect(database.url) as busy:
+        busy.execute("LOCK TABLE regen_alembic_version IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseUnavailable, match="statement timeout"):
+            check(database.url)
 
 
 def test_an_empty_database_lacks_everything(empty_database: Database) -> None:

@@ -86,6 +86,38 @@ def test_100_000_capped_rows_hide_nothing(superuser: Connection, operator: Conne
     assert claim(operator, types={"document": 1}, requester=1) == []
 
 
+def test_what_the_head_gave_takes_no_place_of_what_is_behind_it(superuser: Connection, operator: Connection) -> None:
+    enqueue(superuser, "busy", "export", 1)
+    assert len(claim(operator, types={"export": 1})) == 1
+    insert(superuser, "a1", priority=9, requester="one")
+    enqueue(superuser, "full", "export", 109, priority=7)
+    for number in range(2, 6):
+        insert(superuser, f"a{number}", priority=5, requester="one")
+    enqueue(superuser, "b", "document", 5)
+    claimed = claim(operator, 5, types={"document": 5, "export": 1})
+    assert [job_id for job_id, _ in claimed] == ["a1", "a2", "a3", "a4", "a5"]
+
+
+def test_a_row_of_another_version_takes_no_place_either(superuser: Connection, operator: Connection) -> None:
+    enqueue(superuser, "busy", "export", 1)
+    assert len(claim(operator, types={"export": 1})) == 1
+    enqueue(superuser, "full", "export", 120, priority=7)
+    insert(superuser, "strange1", priority=5, requester="one", version=2)
+    insert(superuser, "strange2", priority=4, requester="one", version=3)
+    insert(superuser, "mine", priority=3, requester="one")
+    insert(superuser, "mine-too", priority=2, requester="one")
+    insert(superuser, "nobodys-strange", priority=1, version=2)
+    insert(superuser, "nobodys", priority=0)
+    claimed = claim(operator, 2, types={"export": 1}, requester=1)
+    assert dict(claimed) == {
+        "mine": "RUNNING",
+        "nobodys": "RUNNING",
+        "strange1": "FAILED",
+        "strange2": "FAILED",
+        "nobodys-strange": "FAILED",
+    }
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     groups=st.lists(

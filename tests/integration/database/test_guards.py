@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 from typing import Any
 
 import psycopg
@@ -127,8 +129,15 @@ def test_the_time_of_the_claim_never_changes(anyone: Connection) -> None:
         ('"outputRef"', "'ref'"),
         ('"errorJson"', "'{}'"),
         ('"createdAt"', "'infinity'"),
+        ('"createdAt"', "'-infinity'"),
+        ('"createdAt"', "'20000-01-01'"),
+        ('"createdAt"', "'9999-01-01'"),
+        ('"createdAt"', "'1969-12-31 23:59:59.999'"),
+        ('"createdAt"', "'0044-03-15 BC'"),
+        ('"createdAt"', "NULL"),
         ('"requestedBy"', "repeat('x', 1001)"),
         ('"idempotencyKey"', "repeat('x', 1001)"),
+        ('"retryOf"', "repeat('x', 201)"),
     ],
 )
 def test_only_a_clean_pending_row_is_inserted(anyone: Connection, columns: str, values: str) -> None:
@@ -155,6 +164,50 @@ def test_ids_of_applications_are_accepted(rolled_back: Connection, job_id: str) 
 def test_a_type_too_long_for_an_index_is_refused_with_a_reason(rolled_back: Connection) -> None:
     with pytest.raises(psycopg.Error, match=r"instructionJson\.type: expected at most 500 bytes"):
         insert(rolled_back, "j", "x" * 501)
+
+
+@pytest.mark.parametrize("created", ["1970-01-01", "2001-01-01", "9998-12-31 23:59:59.999"])
+def test_a_time_that_a_client_can_read_is_accepted(rolled_back: Connection, created: str) -> None:
+    rolled_back.execute(
+        """INSERT INTO "RegenerationJob" (id, "instructionJson", "createdAt", "retryOf")
+           VALUES ('j', '{}', %s, repeat('ü', 200))""",
+        (created,),
+    )
+    row = rolled_back.execute('SELECT "createdAt" FROM "RegenerationJob"').fetchone()
+    assert row == (dt.datetime.fromisoformat(created),)
+
+
+UNREADABLE = {
+    "an array too deep": '{"a": ' + "[" * 199 + "1" + "]" * 199 + "}",
+    "an object too deep": '{"a": ' * 200 + "1" + "}" * 200,
+    "far too deep": "[" * 3000 + "]" * 3000,
+    "an integer": '{"a": [{"b": ' + "1" * 4301 + "}]}",
+    "a short one": '{"a": 1e4300}',
+    "a negative one": '{"a": -1e4300}',
+}
+READABLE = {
+    "deep": '{"a": ' + "[" * 198 + "1" + "]" * 198 + "}",
+    "an integer": '{"a": [{"b": ' + "1" * 4300 + "}]}",
+    "a fraction": '{"a": 0.' + "1" * 5000 + "}",
+    "digits in a string": '{"a": "' + "1" * 5000 + '"}',
+    "wide": json.dumps({"a": [[number] for number in range(2000)]}),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_json_that_python_cannot_read_is_refused(rolled_back: Connection, case: str) -> None:
+    with pytest.raises(psycopg.Error, match="regeneration job j is refused: instructionJson: expected") as raised:
+        rolled_back.execute(
+            """INSERT INTO "RegenerationJob" (id, "instructionJson") VALUES ('j', %s::jsonb)""", (UNREADABLE[case],)
+        )
+    assert raised.value.sqlstate == "RG002"
+
+
+@pytest.mark.parametrize("case", READABLE)
+def test_json_that_python_can_read_is_accepted(rolled_back: Connection, case: str) -> None:
+    rolled_back.execute("""INSERT INTO "RegenerationJob" (id, "instructionJson") VALUES ('j', %s::jsonb)""", (READABLE[case],))
+    row = rolled_back.execute('SELECT "instructionJson" FROM "RegenerationJob"').fetchone()
+    assert row == (json.loads(READABLE[case]),)
 
 
 @pytest.mark.parametrize("verb", ["DELETE", "TRUNCATE", "UPDATE"])
