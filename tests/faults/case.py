@@ -23,7 +23,7 @@ from tests.faults import evidence
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-    from regen_core.invariants import JobRecord, Snapshot
+    from regen_core.invariants import JobRecord, Limits, Snapshot
     from regen_devcluster.stack import Stack
     from tests.faults.control import Control
 
@@ -44,6 +44,8 @@ SETTINGS = {
     "REGEN_API_TIMEOUT_SECONDS": "5",
 }
 QUIET_SECONDS = 60.0
+TAKEOVER_SECONDS = 10.0
+"""From an operator's death to a new one that leads and has swept: its start, the lease, one call that hangs."""
 _LEASE = "leases.coordination.k8s.io"
 _LOOK_SECONDS = 0.1
 _STOPS = 3
@@ -88,6 +90,9 @@ class Case:
         self.database = f"faults_{next(_numbers)}"
         self.deaths = 0
         self._said_before = 0
+        self.away_seconds = 0.0
+        self._last: dict[str, JobRecord] = {}
+        self._changes: list[str] = []
         self._identity = ""
         self._keeper: asyncio.Task[None] | None = None
 
@@ -236,7 +241,22 @@ class Case:
 
     def look(self) -> Snapshot:
         with self.connect() as connection:
-            return evidence.look(connection, self.objects)
+            return evidence.look(connection, self.objects, self.limits)
+
+    @property
+    def limits(self) -> Limits:
+        """By when a claimed job must have ended: the operator's own reckoning of it, from the settings and not from its code.
+
+        Beside it only what a death of the operator costs, and ``away_seconds``: how long the fault itself keeps from the
+        operator what it needs to end a job.
+        """
+        pending, grace = (float(self.settings[f"REGEN_{name}_SECONDS"]) for name in ("PENDING_DEADLINE", "GRACE"))
+        budgets = sum(self.stack.config.runner[f"{name}BudgetSeconds"] for name in ("prepare", "publish"))
+        slowest = max(one["timeLimitSeconds"] for one in self.stack.config.classes.values())
+        # A launch that is made again late has a pending deadline of its own within that of its Job.
+        deadline = pending + (pending + budgets + slowest) + grace
+        more = float(self.settings["REGEN_SWEEP_SECONDS"]) + TAKEOVER_SECONDS + self.away_seconds
+        return evidence.limits(deadline + more)
 
     # -- waiting ------------------------------------------------------------------------------------------------------
 
@@ -253,10 +273,12 @@ class Case:
         await self.until("every row is terminal", met)
 
     async def quiet(self, seconds: float = QUIET_SECONDS) -> None:
-        """Until nothing runs, nothing is left to mirror and nothing is left to repair."""
+        """Until nothing runs, nothing is left to mirror and nothing is left to repair; looks at what changes meanwhile."""
 
         async def met() -> bool:
             jobs = await asyncio.to_thread(self.jobs)
+            self._changes += evidence.changes(self._last, jobs)
+            self._last = jobs
             return bool(
                 jobs
                 and all(job.status.is_terminal for job in jobs.values())
@@ -328,7 +350,7 @@ class Case:
         found = evidence.violations(before, after, starts=starts, cluster=evidence.cluster_objects(self.cluster))
         with self.connect() as connection:
             found += evidence.leaks(connection, self.cluster, self._logs(), self.secrets())
-        return found
+        return self._changes + found
 
     def secrets(self) -> list[str]:
         logins = [str(urlsplit(self.stack.database_url(role)).password) for role in ("api", "operator", "runner", "readonly")]
@@ -337,13 +359,19 @@ class Case:
             nonces = [row[0] for row in connection.execute('SELECT nonce FROM "RegenerationRun"').fetchall()]
         return [*logins, *keys, *nonces]
 
-    def _logs(self) -> dict[str, str]:
-        logs = {str(path): path.read_text(errors="replace") for path in self.stack.folder.glob("logs/*.log")}
-        pods = self.stack.folder.glob("pods/*/logs/*")
-        return logs | {str(path.relative_to(self.stack.folder)): path.read_text(errors="replace") for path in pods}
+    def _logs(self) -> Mapping[str, str]:
+        """Those of the operators and of every pod there was, each read when it is asked for."""
+        files = {str(path): path for path in self.stack.folder.glob("logs/*.log")}
+        for folder in (self.stack.folder, self.control.folder):
+            files |= {str(path.relative_to(folder)): path for path in folder.glob("pods/*/logs/*")}
+        return evidence.Files(files)
 
-    async def conclude(self, *, all_deaths: bool = True) -> Ending:
-        """Waits until all is quiet, ends the operator, and looks at everything twice."""
+    async def conclude(self, *, all_deaths: bool = True, away_seconds: float = 0.0) -> Ending:
+        """Waits until all is quiet, ends the operator, and looks at everything: while jobs run, and twice at the end.
+
+        ``away_seconds``: how long the fault kept from the operator what it needs to end a job.
+        """
+        self.away_seconds = away_seconds
         await self.quiet()
         before = self.look()
         await self.stop_operator(all_deaths=all_deaths)

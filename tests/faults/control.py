@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,14 +32,26 @@ class Control:
         self.plan()
 
     def plan(self, points: Iterable[str] = ()) -> None:
-        """Forgets what was, and arms ``points``."""
+        """Forgets what was, kept logs included, and arms ``points``."""
         killed = self.folder / "killed"
         killed.mkdir(exist_ok=True)
         for marker in killed.iterdir():
             marker.unlink()
         for name in ("passed", "starts"):
             (self.folder / name).write_bytes(b"")
+        shutil.rmtree(self.folder / "pods", ignore_errors=True)
         (self.folder / "plan").write_text("".join(f"{point}\n" for point in points))
+
+    def keep(self, log: Path) -> None:
+        """A second name, ``pods/<uid>/logs/<container>``, for a container's log: the node agent removes the first with the pod.
+
+        It takes no room but the log's own, and is gone with the next plan.
+        """
+        kept = self.folder / "pods" / log.parent.parent.name / log.parent.name / log.name
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+        with suppress(FileExistsError):
+            kept.hardlink_to(log)
 
     @property
     def planned(self) -> set[str]:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from regen_core.invariants import Invariant
+from tests.faults.evidence import LOOKED_AT
 
 
 @dataclass(slots=True)
@@ -18,7 +19,7 @@ class Report:
         faults: how often each fault came.
         duplicates: jobs whose executor started more than once.
         lost: jobs that did not end, or whose row is gone.
-        violations: what does not hold, a sentence each, that of duplicates included.
+        violations: what does not hold, ``<job>: <invariant>: <what>`` each, that of duplicates included.
     """
 
     seconds: float
@@ -30,13 +31,16 @@ class Report:
 
     def table(self) -> str:
         """The whole of it, in lines."""
-        by_invariant = Counter(line.split(": ")[1] for line in self.violations if ": " in line)
+        by_invariant = Counter(line.partition(": ")[2].partition(": ")[0] for line in self.violations)
         jobs = self.ends.total() + self.lost
         lines = [f"{jobs} jobs in {self.seconds:.0f} s, {jobs / self.seconds:.2f} jobs/s", "", "how they ended"]
         lines += [f"  {end:<24}{count:>7}" for end, count in sorted(self.ends.items())]
         lines += ["faults"] + [f"  {name:<24}{count:>7}" for name, count in sorted(self.faults.items())]
         lines += ["invariants, violations of each"]
-        lines += [f"  {one.value:<24}{by_invariant[one.value]:>7}" for one in Invariant]
+        lines += [f"  {one.value:<24}{by_invariant[one.value]:>7}" for one in Invariant if one in LOOKED_AT]
+        other = len(self.violations) - sum(by_invariant[one.value] for one in LOOKED_AT)
+        lines += [f"  {'of none of these':<24}{other:>7}"] if other else []
+        lines += [f"  {one.value:<24}  not looked at" for one in Invariant if one not in LOOKED_AT]
         lines += [f"duplicates {self.duplicates}, lost {self.lost}, violations {len(self.violations)}", *self.violations[:50]]
         return "\n".join(lines)
 

@@ -178,7 +178,7 @@ async def test_an_api_that_is_away_while_a_job_runs(behind: tuple[Case, HttpProx
     second = case.insert("probe_count", {}, job_id=case.new_id("second"))
     await asyncio.sleep(seconds)  # the fault itself: it lasts so long
     proxy.rules.clear()
-    ending = await case.conclude()
+    ending = await case.conclude(away_seconds=seconds)
     assert (ending.jobs, ending.violations) == ({first: "COMPLETED", second: "COMPLETED"}, [])
 
 

@@ -47,7 +47,8 @@ class Forks:
         self._processes.clear()
 
     def __call__(self, command: Sequence[str], env: Mapping[str, str], folder: Path, log: Path) -> Child:
-        """By fork where the command is one of the runner's three programs, else as ever."""
+        """By fork where the command is one of the runner's three programs, else as ever. The log outlives the pod's folder."""
+        self._control.keep(log)
         if len(command) != 2 or Path(command[0]) != self._control.programs / "regen-runner" or command[1] not in IMPORTED:
             return start_program(command, env, folder, log)
         started = {name: value for name, value in env.items() if name.startswith(_READ_AT_START)}

@@ -147,7 +147,7 @@ class Limits:
     """How long a thing may take before it is a violation."""
 
     overdue_after: timedelta = timedelta(hours=2)
-    """From the claim to the end: every deadline of the slowest executor class, and the grace."""
+    """From the claim to the end, of jobs that ended too: every deadline of the slowest executor class, and the grace."""
     repair_within: timedelta = timedelta(minutes=1)
     """From a transition to its audit event, where the sweep had to add it."""
     cleanup_within: timedelta = timedelta(minutes=15)

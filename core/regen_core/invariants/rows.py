@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 _TAMPERED: Final = (
     "the guards do not let this be written: run `regen migrate --check`, then find out who has the owner's or a "
     "superuser's login, and restore the rows from a backup"
+)
+
+_END_IT: Final = "see that an operator runs and leads (its log, the Lease regen-operator): its sweep ends such a job"
+_ENDED_LATE: Final = (
+    "the outcome stands and nothing is to be repaired: see in the logs of that time whether an operator led and reached "
+    "database and API; where an outage explains it, or a class may take longer, give a longer limit "
+    "(`regen fsck --overdue-after`)"
 )
 
 _COLUMNS: Final = {
@@ -83,14 +91,23 @@ def outputs(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
 
 
 def deadline(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
-    """A RUNNING job is not older than any may be."""
-    if job.status is not JobStatus.RUNNING or job.locked_at is None:
+    """A claimed job ends in time: one that ended did, one that runs still may.
+
+    A job that was RUNNING when regen was installed was claimed by somebody else: only that it ends is judged, not when it did.
+    """
+    if job.status is JobStatus.PENDING or job.locked_at is None:
         return
-    late = snapshot.now - job.locked_at - snapshot.limits.overdue_after
-    if late.total_seconds() > 0:
-        seconds = round(snapshot.limits.overdue_after.total_seconds())
-        message = f"expected an end within {seconds} s of the claim at {job.locked_at:%Y-%m-%dT%H:%M:%S}Z, got none"
-        remedy = "see that an operator runs and leads (its log, the Lease regen-operator): its sweep ends such a job"
+    if job.status is JobStatus.RUNNING:
+        ended, remedy = snapshot.now, _END_IT
+    elif job.completed_at is None or job.adopted_as not in {None, JobStatus.PENDING}:
+        return
+    else:
+        ended, remedy = job.completed_at, _ENDED_LATE
+    took = ended - job.locked_at
+    if took > snapshot.limits.overdue_after:
+        wanted = round(snapshot.limits.overdue_after.total_seconds())
+        got = "none" if job.status is JobStatus.RUNNING else f"one after {ceil(took.total_seconds())} s"
+        message = f"expected an end within {wanted} s of the claim at {job.locked_at:%Y-%m-%dT%H:%M:%S}Z, got {got}"
         yield Violation(Invariant.DEADLINE, job.id, message, remedy)
 
 

@@ -131,6 +131,13 @@ def test_a_job_that_is_overdue(world: World) -> None:
     assert ("deadline", "j") not in found(world, "--overdue-after", "20000")
 
 
+def test_a_job_that_ended_late(world: World) -> None:
+    world.failed("j")
+    world.behind_the_guards("""UPDATE "RegenerationJob" SET "lockedAt" = "lockedAt" - interval '3 hours'""")
+    assert ("deadline", "j") in found(world)
+    assert ("deadline", "j") not in found(world, "--overdue-after", "20000")
+
+
 def test_orphans_are_listed_and_are_no_violation(stored: World) -> None:
     stored.completed("j")
     stored.failed("bad")

@@ -12,7 +12,7 @@ from regen_core.database.audit import AuditRecord
 from regen_core.database.events import ADOPTED
 from regen_core.invariants import FenceRecord, Invariant, JobRecord, Limits, check
 from regen_core.states import JobStatus
-from tests.unit.core.invariants.lives import FOLDER, LOST, NOW, T0, at, chained, job, output, snapshot
+from tests.unit.core.invariants.lives import FOLDER, LOST, NOW, T0, at, chained, job, output, snapshot, trail
 
 EVERY_LIFE = [
     job(JobStatus.PENDING),
@@ -88,6 +88,41 @@ def test_a_running_job_past_its_deadline(seconds: int, *, late: bool) -> None:
     limits = Limits(overdue_after=timedelta(minutes=10))
     names = dict(found(job(JobStatus.RUNNING), now=at(1 + seconds), limits=limits))
     assert (Invariant.DEADLINE in names) is late
+
+
+def ended_after(seconds: float, status: JobStatus) -> JobRecord:
+    """A job that was claimed at the second 1 and whose trail says the same as its rows."""
+    record = job(status, completed_at=at(1 + seconds))
+    return replace(record, events=trail(record))
+
+
+@pytest.mark.parametrize("status", [JobStatus.COMPLETED, JobStatus.FAILED])
+@pytest.mark.parametrize(("seconds", "late"), [(600, False), (601, True)])
+def test_a_job_that_ended_past_its_deadline(status: JobStatus, seconds: int, *, late: bool) -> None:
+    """However long ago that was, and whatever its end."""
+    limits = Limits(overdue_after=timedelta(minutes=10))
+    message = "expected an end within 600 s of the claim at 2026-01-02T03:04:06Z, got one after 601 s"
+    violations = found(ended_after(seconds, status), now=at(86400), limits=limits)
+    assert violations == ([(Invariant.DEADLINE, message)] if late else [])
+
+
+def test_that_a_late_end_is_not_to_be_repaired() -> None:
+    [violation] = check(snapshot(ended_after(3 * 3600, JobStatus.FAILED)))
+    assert "nothing is to be repaired" in violation.remedy
+    assert "longer limit" in violation.remedy
+
+
+def test_a_job_that_waited_before_regen_and_ended_late_was_claimed_by_regen() -> None:
+    record = ended_after(3 * 3600, JobStatus.FAILED)
+    adopted = AuditRecord(0, ADOPTED, "j", "PENDING", "me", T0, "{}", None, "")
+    assert [one for one, _ in found(replace(record, events=chained([adopted, *record.events])))] == [Invariant.DEADLINE]
+
+
+def test_a_job_that_ran_before_regen_and_ended_late_was_not_claimed_by_regen() -> None:
+    record = job(JobStatus.FAILED, started=False, completed_at=at(3 * 3600))
+    adopted = AuditRecord(0, ADOPTED, "j", "RUNNING", "me", T0, "{}", None, "")
+    [_, failed] = trail(record)
+    assert found(replace(record, events=chained([adopted, failed]))) == []
 
 
 @pytest.mark.parametrize(
