@@ -25,7 +25,7 @@ _ENQUEUE = """
 
 _INSERT = """
     INSERT INTO "RegenerationJob" (id, "instructionJson", "requestedBy", priority)
-    VALUES (%s, jsonb_build_object('type', %s::text, 'version', 1), %s, %s)
+    VALUES (%s, jsonb_build_object('type', %s::text, 'version', %s::int), %s, %s)
 """
 
 
@@ -108,7 +108,7 @@ def test_a_row_of_another_version_takes_no_place_either(superuser: Connection, o
     insert(superuser, "mine-too", priority=2, requester="one")
     insert(superuser, "nobodys-strange", priority=1, version=2)
     insert(superuser, "nobodys", priority=0)
-    claimed = claim(operator, 2, types={"export": 1}, requester=1)
+    claimed = claim(operator, 3, types={"export": 1}, requester=1)
     assert dict(claimed) == {
         "mine": "RUNNING",
         "nobodys": "RUNNING",
@@ -121,7 +121,13 @@ def test_a_row_of_another_version_takes_no_place_either(superuser: Connection, o
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     groups=st.lists(
-        st.tuples(st.sampled_from("abc"), st.sampled_from(["x", "y", "z", None]), st.integers(0, 2), st.integers(1, 90)),
+        st.tuples(
+            st.sampled_from("abc"),
+            st.sampled_from(["x", "y", "z", None]),
+            st.integers(0, 2),
+            st.integers(1, 90),
+            st.sampled_from([1, 1, 1, 2]),
+        ),
         min_size=1,
         max_size=8,
     ),
@@ -133,35 +139,46 @@ def test_a_row_of_another_version_takes_no_place_either(superuser: Connection, o
 def test_takes_what_a_walk_through_the_queue_would(
     *,
     database: Database,
-    groups: list[tuple[str, str | None, int, int]],
+    groups: list[tuple[str, str | None, int, int, int]],
     batch: int,
     total: int | None,
     types: dict[str, int],
     requester: int | None,
 ) -> None:
-    """The model: go through the whole queue in its order and take whatever no cap forbids."""
+    """The model: go through the whole queue in its order and take whatever no cap forbids.
+
+    A row of another version uses no slot; as many of them are failed as there are slots to fill, or some more.
+    """
+    capped = bool(types) or requester is not None
     with psycopg.connect(database.url) as connection:  # rolled back: each example finds an empty table
         waiting = []
-        for group, (job_type, who, priority, count) in enumerate(groups):
-            waiting += [(-priority, f"{number:03}-{group}", job_type, who) for number in range(count)]
+        for group, (job_type, who, priority, count, version) in enumerate(groups):
+            waiting += [(-priority, f"{number:03}-{group}", job_type, who, version) for number in range(count)]
         with connection.cursor() as cursor:
-            cursor.executemany(_INSERT, [(job_id, job_type, who, -order) for order, job_id, job_type, who in waiting])
+            cursor.executemany(
+                _INSERT, [(job_id, job_type, version, who, -order) for order, job_id, job_type, who, version in waiting]
+            )
         by_type, by_requester, taken_total = Counter[str](), Counter[str | None](), 0
         for _ in range(3):
-            expected: list[str] = []
-            for entry in sorted(waiting):
-                _, job_id, job_type, who = entry
-                if (
-                    len(expected) < batch
-                    and (total is None or taken_total < total)
-                    and by_type[job_type] < types.get(job_type, 1000)
-                    and (requester is None or who is None or by_requester[who] < requester)
+            want = batch if total is None else min(batch, total - taken_total)
+            expected: dict[str, str] = {}
+            slots = 0
+            for entry in sorted(waiting, key=lambda entry: entry[:2]):
+                _, job_id, job_type, who, version = entry
+                if (slots if capped else len(expected)) >= want or len(expected) >= 2 * want:
+                    break
+                if by_type[job_type] < types.get(job_type, 1000) and (
+                    requester is None or who is None or by_requester[who] < requester
                 ):
-                    expected.append(job_id)
+                    expected[job_id] = "RUNNING" if version == 1 else "FAILED"
                     waiting.remove(entry)
-                    by_type[job_type] += 1
-                    by_requester[who] += 1
-                    taken_total += 1
+                    if version == 1:
+                        slots += 1
+                        by_type[job_type] += 1
+                        by_requester[who] += 1
+            taken_total += slots
             claimed = claim(connection, batch, total=total, types=types, requester=requester, known=("a", "b", "c"))
-            assert [job_id for job_id, _ in claimed] == expected
+            assert dict(claimed) == expected
+            runs = [job_id for job_id, state in claimed if state == "RUNNING"]
+            assert runs == [job_id for job_id, state in expected.items() if state == "RUNNING"]
         connection.rollback()
