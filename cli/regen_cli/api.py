@@ -103,7 +103,7 @@ class Api:
             return _answer(self._client.get(self._address(path), params=list(query), headers=headers))
 
     def post(self, path: Sequence[str], body: Any, headers: Mapping[str, str]) -> Answer:
-        """What becomes of a JSON body."""
+        """What becomes of a JSON body; may be tried again with the same ``Idempotency-Key`` alone."""
         content = json.dumps(body, allow_nan=False).encode()
         sent = {"Content-Type": "application/json"} | dict(headers)
         with _translated():
