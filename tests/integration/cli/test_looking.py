@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from psycopg.types.json import Jsonb
 
 from tests.integration.cli.command import regen
 from tests.integration.database.jobs import LOST, claim, fail
@@ -178,3 +179,15 @@ def test_every_command_explains_itself(command: str) -> None:
     assert done.returncode == 0
     assert done.stdout.startswith(f"Usage: regen {command}")
     assert max(len(line) for line in done.stdout.splitlines()) <= 100
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"), [("disk full", "disk full"), (["a", 1], '["a", 1]'), ({"code": 7}, "?")], ids=["text", "list", "object"]
+)
+def test_a_row_from_before_regen_may_have_any_error(either: World, error: object, shown: str) -> None:
+    either.failed("old")
+    either.behind_the_guards('UPDATE "RegenerationJob" SET "errorJson" = %s', Jsonb(error))
+    done = either.regen("show", "old")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert shown in next(line for line in done.stdout.splitlines() if line.startswith("because"))
+    assert either.regen.json("show", "old")["error"] == error
