@@ -92,7 +92,7 @@ def export(
     start = None if since is None else _moment(since)
     with Database.from_environment() as database, progress("events written") as count:
         for page in _pages(database, job_id, start):
-            sys.stdout.writelines(json.dumps(_line(event), ensure_ascii=False) + "\n" for event in page)
+            sys.stdout.writelines(json.dumps(_line(event)) + "\n" for event in page)
             count(len(page))
     sys.stdout.flush()
 
