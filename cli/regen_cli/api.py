@@ -103,7 +103,7 @@ class Api:
             return _answer(self._client.get(self._address(path), params=list(query), headers=headers))
 
     def post(self, path: Sequence[str], body: Any, headers: Mapping[str, str]) -> Answer:
-        """What becomes of a JSON body."""
+        """What becomes of a JSON body; may be tried again with the same ``Idempotency-Key`` alone."""
         content = json.dumps(body, allow_nan=False).encode()
         sent = {"Content-Type": "application/json"} | dict(headers)
         with _translated():
@@ -111,13 +111,13 @@ class Api:
 
     @contextmanager
     def stream(self, path: Sequence[str]) -> Iterator[Iterator[bytes]]:
-        """The bytes that lie at ``path``.
+        """The bytes that lie at ``path``; none where the API says that it has none to give (204).
 
         Raises:
             BrokenOff: while they are read, before their end.
         """
         with _translated(), self._client.stream("GET", self._address(path)) as response:
-            if response.status_code != HTTPStatus.OK:
+            if response.status_code not in {HTTPStatus.OK, HTTPStatus.NO_CONTENT}:
                 response.read()
                 raise _refusal(response)
             yield response.iter_bytes(BLOCK)

@@ -92,7 +92,7 @@ def export(
     start = None if since is None else _moment(since)
     with Database.from_environment() as database, progress("events written") as count:
         for page in _pages(database, job_id, start):
-            sys.stdout.writelines(json.dumps(_line(event), ensure_ascii=False) + "\n" for event in page)
+            sys.stdout.writelines(json.dumps(_line(event)) + "\n" for event in page)
             count(len(page))
     sys.stdout.flush()
 
@@ -109,9 +109,16 @@ def _print_repaired(events: list[AuditRecord]) -> None:
 
 
 def _pages(database: Database, job_id: str | None, since: datetime | None) -> Iterator[list[AuditRecord]]:
-    after = 0
+    """The events that were there at the start; what comes meanwhile is the next export's.
+
+    An event that is not committed while its page is read is left out. So is what a later transaction adds to its chain: it
+    does so under the job's row lock, thus after that commit, and with an id beyond the end.
+    """
     name = "export" if job_id is None else "export_job"
-    while rows := database.named(name, {"after": after, "since": since, "job_id": job_id, "limit": EVENTS_PER_PAGE}):
+    [(until,)] = database.named("export_until", {})
+    given = {"until": until, "since": since, "job_id": job_id, "limit": EVENTS_PER_PAGE}
+    after = 0
+    while rows := database.named(name, given | {"after": after}):
         page = [AuditRecord(*row) for row in rows]
         yield page
         after = page[-1].id

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 QUERIES: Final[Mapping[str, LiteralString]] = {
     name: script(f"cli/{name}.sql").text
     for name in (
-        *("insert", "by_key", "page", "states", "current", "orphans", "export", "export_job"),
+        *("insert", "by_key", "page", "states", "current", "orphans"),
+        *("export", "export_until", "export_job"),
         *("purge_before", "purge_count", "purge_page", "purge", "purged"),
     )
 } | {"waiting": script("operator/waiting.sql").text}

@@ -25,7 +25,7 @@ VIOLATION: Final = 5
 TIME_UP: Final = 6
 """The job that was waited for had not ended in time; it goes on."""
 UNAVAILABLE: Final = 7
-"""Database, store or cluster did not answer; the same command may be tried again."""
+"""Database, store or cluster did not answer; the same command may be tried again, ``trigger`` as its message says."""
 INTERRUPTED: Final = 130
 """Ctrl-C."""
 

@@ -141,6 +141,8 @@ class Jobs(Protocol):
             The job's id, and whether it was made just now.
 
         Raises:
+            DatabaseUnavailable: the job may have been made; the message names what finds it, or makes a repeat safe.
+            Unavailable: as above.
             ValidationFailed: the idempotency key has another request, or the values are not taken.
         """
         ...

@@ -89,7 +89,10 @@ class ApiJobs:
         return parse_jobs(answer.body, answer.now)[0]
 
     def insert(self, request: Request) -> tuple[str, bool]:
-        """See ``Jobs``; id and requester are the API's to say."""
+        """See ``Jobs``; id and requester are the API's to say.
+
+        A key is always sent, the request's id where none was given: after a lost answer it makes the repeat safe.
+        """
         if request.requested_by is not None:
             msg = f"--requested-by: expected none over the API, which takes the token's subject, got {request.requested_by!r}"
             raise ValidationFailed(msg)
@@ -98,12 +101,15 @@ class ApiJobs:
             raise ValidationFailed(msg)
         asked = {name: value for name, value in request.instruction.items() if name != "version"}
         body = asked | {"priority": request.priority, "retryOf": request.retry_of}
-        headers = {} if request.key is None else {"Idempotency-Key": request.key}
+        key = request.key or request.job_id
         try:
-            answer = self._api.post([_JOBS], body, headers)
+            answer = self._api.post([_JOBS], body, {"Idempotency-Key": key})
+        except Unavailable as error:
+            again = f"the job may have been made: the same command with --idempotency-key {key!r} makes no second one"
+            raise Unavailable(f"{error.message}; {again}") from error
         except ApiProblem as problem:
             if problem.slug == "idempotency-key-reused":
-                raise reused_key(request.key, "a job with another instruction, priority or retryOf") from problem
+                raise reused_key(key, "a job with another instruction, priority or retryOf") from problem
             if problem.slug == "retry-refused":
                 raise ValidationFailed(f"--retry-of: {problem.said}") from problem
             raise

@@ -17,7 +17,7 @@ from regen_cli.objects import BLOCK, ObjectMissing, Objects, located, output_loc
 from regen_cli.printing import moment
 from regen_cli.stored import with_objects
 from regen_core.database.gather import snapshots
-from regen_core.errors import SettingsInvalid, ValidationFailed
+from regen_core.errors import DatabaseUnavailable, SettingsInvalid, ValidationFailed
 from regen_core.location import is_key, parse_location
 from regen_core.manifest import OutputRow
 from regen_core.names import LOG_NAME, MANIFEST_NAME, artifact_key
@@ -113,7 +113,11 @@ class DatabaseJobs:
             "key": request.key,
             "retry_of": request.retry_of,
         }
-        if rows := self._database.write("insert", parameters):
+        try:
+            rows = self._database.write("insert", parameters)
+        except DatabaseUnavailable as error:
+            raise DatabaseUnavailable(f"{error.message}; {_maybe_made(request)}") from error
+        if rows:
             return str(rows[0][0]), True
         # The row that was in the way is committed, and rows are kept.
         [(job_id, same)] = self._database.named("by_key", parameters)
@@ -177,6 +181,13 @@ def absent(database: Database, job_id: str) -> NotFound:
         message = f"job {job_id}: expected its rows, got none: {who} purged them at {moment(at)}; its line in the export has "
         return NotFound(f"{message}SHA-256 {sha256}")
     return no_such_job(job_id)
+
+
+def _maybe_made(request: Request) -> str:
+    """What is known of a job whose insert had no answer, and what to do."""
+    if request.key is not None:
+        return f"the job may have been made: the same command with --idempotency-key {request.key!r} makes no second one"
+    return f"job {request.job_id} may have been made: look with `regen show {request.job_id}` before you ask for another"
 
 
 def _place_of_log(job: JobRecord) -> Location:

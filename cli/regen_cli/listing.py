@@ -8,7 +8,7 @@ import typer
 
 from regen_cli.choose import ApiUrlOption, open_jobs
 from regen_cli.jobs import Wanted
-from regen_cli.printing import Format, FormatOption, duration, emit, say, show_tables, status_text, table
+from regen_cli.printing import Format, FormatOption, duration, emit, printable, say, show_tables, status_text, table
 from regen_cli.shapes import line_shape
 from regen_core.states import JobStatus  # noqa: TC001 - typer reads the annotation
 
@@ -56,7 +56,7 @@ def cells(line: JobLine) -> tuple[str | Text, ...]:
     """A job's row in a table of ``COLUMNS``."""
     status = status_text(line.status)
     if line.classification:
-        status.append(f" {line.classification}", style="dim")
+        status.append(f" {printable(line.classification)}", style="dim")
     return (
         line.id,
         line.type or "?",

@@ -36,13 +36,13 @@ FormatOption = Annotated[
 
 
 def emit(value: Any, form: Format) -> None:
-    """Writes a JSON value as JSON or YAML."""
+    """Writes a JSON value as JSON or YAML, in ASCII: other characters are escaped, so that none steers a terminal."""
     if form is Format.YAML:
         import yaml  # noqa: PLC0415 - start only what this command uses
 
-        sys.stdout.write(yaml.safe_dump(value, sort_keys=False, allow_unicode=True))
+        sys.stdout.write(yaml.safe_dump(value, sort_keys=False, allow_unicode=False))
     else:
-        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
 def say(text: str) -> None:

@@ -102,7 +102,8 @@ def _rows(job: JobRecord, waiting: Waiting | None) -> Iterator[tuple[str, str | 
 
 
 def _failure(job: JobRecord) -> Iterator[tuple[str, str | Text]]:
-    error = job.error or {}
+    """The row's error; it may be anything in a row from before regen."""
+    error = job.error if isinstance(job.error, dict) else {"message": _as_text(job.error)}
     yield "failed as", str(error.get("classification", "?"))
     yield "because", str(error.get("message", "?"))
     if detail := error.get("detail"):
@@ -111,6 +112,10 @@ def _failure(job: JobRecord) -> Iterator[tuple[str, str | Text]]:
         yield "what to do", f"the same may succeed: regen trigger --retry-of {job.id}"
     else:
         yield "what to do", "the same would fail again: mend what is named, then trigger a new job"
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _why(job: JobRecord, waiting: Waiting) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -13,21 +14,21 @@ import typer
 
 from regen_cli import follow
 from regen_cli.choose import ApiUrlOption, open_jobs
-from regen_cli.exits import JOB_FAILED
+from regen_cli.exits import JOB_FAILED, Unavailable
 from regen_cli.jobs import Request
 from regen_cli.objects import ObjectMissing, Objects
 from regen_cli.printing import Format, FormatOption, emit, say
 from regen_cli.shapes import job_shape
 from regen_cli.showing import render_job
 from regen_core.canonical import canonical_json
-from regen_core.errors import ValidationFailed
+from regen_core.errors import DatabaseUnavailable, ValidationFailed
 from regen_core.ids import new_job_id
 from regen_core.instruction import parse_instruction
 from regen_core.location import parse_location
 from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from regen_cli.jobs import Jobs
 
@@ -83,20 +84,30 @@ def trigger(
         job_id, made = jobs.insert(request)
         if not made:
             say(f"job {job_id} was made by the same request before")
-        if wait:
-            say(f"job {job_id}: waiting for its end")
-            for _ in follow.until_ended(jobs, [job_id], timeout):
-                pass
-        elif output is Format.TABLE:
+        if not wait and output is Format.TABLE:
             typer.echo(job_id)
             return
-        job = jobs.find(job_id)
+        with _which_was_made(job_id):
+            if wait:
+                say(f"job {job_id}: waiting for its end")
+                for _ in follow.until_ended(jobs, [job_id], timeout):
+                    pass
+            job = jobs.find(job_id)
     if output is Format.TABLE:
         render_job(job, None)
     else:
         emit(job_shape(job, None), output)
     if wait and job.status is JobStatus.FAILED:
         raise typer.Exit(JOB_FAILED)
+
+
+@contextmanager
+def _which_was_made(job_id: str) -> Iterator[None]:
+    """Has an error name the job, so that nobody asks for it a second time."""
+    try:
+        yield
+    except (DatabaseUnavailable, Unavailable) as error:
+        raise type(error)(f"{error.message}; job {job_id} was made: `regen watch {job_id}` follows it") from error
 
 
 def _instruction(jobs: Jobs, job_type: str | None, inputs: str | None, sources: Sequence[str], retry_of: str | None) -> Any:

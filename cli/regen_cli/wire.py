@@ -70,7 +70,7 @@ class _Waiting(_Answer):
 class _Job(_Summary):
     instruction: Any
     output_ref: str | None
-    error: dict[str, Any] | None
+    error: Any
     run: _Run | None
     outputs: list[_Output]
     waiting: _Waiting | None

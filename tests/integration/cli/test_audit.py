@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from regen_cli.database import Database
 from regen_core.database.audit import AuditRecord, verify_chain
 from regen_core.sql import script
 from tests.integration.database.jobs import LOST, claim, fail, fail_run, insert, start
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import LiteralString
+
+    from pytest_mock import MockerFixture
 
     from tests.integration.cli.command import Command
     from tests.integration.cli.conftest import World
@@ -182,6 +186,37 @@ def test_the_export_goes_on_after_a_page(world: World) -> None:
     fail(world.superuser, *({"id": f"j{number}"} for number in range(1, 1301)))
     events = exported(world.regen)
     assert len({one["id"] for one in events}) == len(events) == 2600
+
+
+def test_what_comes_while_the_export_is_written_is_left_to_the_next_one(world: World, mocker: MockerFixture) -> None:
+    """A start is not committed while its page is read, and its chain goes on before the next page is."""
+    mocker.patch("regen_cli.audit.EVENTS_PER_PAGE", 2)
+    insert(world.superuser, "late")
+    claim(world.superuser)
+    with world.database.connect() as other:
+        other.execute("BEGIN")
+        assert start(other, "late") == "started"
+        for number in range(3):
+            world.failed(f"j{number}")
+        read, pages = Database.named, []
+
+        def named(self: Database, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+            rows = read(self, name, parameters)
+            if name == "export":
+                pages.append(len(rows))
+                if len(pages) == 1:
+                    other.execute("COMMIT")
+                    assert fail_run(world.superuser, "late") == "failed"
+            return rows
+
+        mocker.patch.object(Database, "named", named)
+        events = exported(world.regen)
+    assert len(pages) > 2
+    assert [one["jobId"] for one in events] == ["late", *(f"j{number}" for number in range(3) for _ in range(3))]
+    mocker.stopall()
+    assert [one["event"] for one in exported(world.regen) if one["jobId"] == "late"] == [
+        "REGEN_JOB_LOCKED", "REGEN_JOB_STARTED", "REGEN_JOB_FAILED"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -25,16 +25,16 @@ def test_what_was_kept(stored: World, end: str) -> None:
     assert stored.regen("logs", "j", "--tail", "2").stdout.splitlines() == SHOWN[1:]
 
 
-def test_nothing_was_kept(stored: World) -> None:
-    stored.failed("j")
-    done = stored.regen("logs", "j")
+def test_nothing_was_kept(either: World) -> None:
+    either.failed("j")
+    done = either.regen("logs", "j")
     assert (done.returncode, done.stdout) == (3, "")
     assert "its executor wrote nothing, or its pod ended before it could be kept" in done.stderr
 
 
-def test_a_job_that_runs_is_looked_at_in_the_cluster(world: World) -> None:
-    world.running("j")
-    done = world.regen("logs", "j")
+def test_a_job_that_runs_is_looked_at_in_the_cluster(either: World) -> None:
+    either.running("j")
+    done = either.regen("logs", "j")
     assert done.returncode == 3
     assert "it is RUNNING: kubectl -n regen-runs logs job/regen-j --all-containers" in done.stderr
 

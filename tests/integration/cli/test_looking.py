@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from psycopg.types.json import Jsonb
 
 from tests.integration.cli.command import regen
 from tests.integration.database.jobs import LOST, claim, fail
@@ -178,3 +180,40 @@ def test_every_command_explains_itself(command: str) -> None:
     assert done.returncode == 0
     assert done.stdout.startswith(f"Usage: regen {command}")
     assert max(len(line) for line in done.stdout.splitlines()) <= 100
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"), [("disk full", "disk full"), (["a", 1], '["a", 1]'), ({"code": 7}, "?")], ids=["text", "list", "object"]
+)
+def test_a_row_from_before_regen_may_have_any_error(either: World, error: object, shown: str) -> None:
+    either.failed("old")
+    either.behind_the_guards('UPDATE "RegenerationJob" SET "errorJson" = %s', Jsonb(error))
+    done = either.regen("show", "old")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert shown in next(line for line in done.stdout.splitlines() if line.startswith("because"))
+    assert either.regen.json("show", "old")["error"] == error
+
+
+CONTROLS = "a\x9b2J\x7f\u202eb"
+
+
+def test_nothing_that_an_executor_wrote_steers_the_terminal(either: World) -> None:
+    either.failed("j")
+    error = LOST | {"classification": CONTROLS, "message": CONTROLS, "detail": {CONTROLS: CONTROLS}}
+    either.behind_the_guards('UPDATE "RegenerationJob" SET "errorJson" = %s', Jsonb(error))
+    either.behind_the_guards('UPDATE "AuditEvent" SET detail = %s', Jsonb({"said": CONTROLS}))
+    for arguments in (("show", "j"), ("list",), ("events", "j"), ("watch", "j")):
+        for form in ((), ("-o", "json"), ("-o", "yaml")) if arguments[0] != "watch" else ((),):
+            done = either.regen(*arguments, *form)
+            assert done.returncode == (4 if arguments[0] == "watch" else 0)
+            assert not {"\x9b", "\x7f", "\u202e"} & set(done.stdout + done.stderr), (arguments, form)
+    assert either.regen.json("show", "j")["error"]["message"] == CONTROLS
+    assert yaml.safe_load(either.regen("show", "j", "-o", "yaml").stdout)["error"]["message"] == CONTROLS
+
+
+def test_nothing_in_the_export_of_the_trail_steers_the_terminal(world: World) -> None:
+    world.failed("j")
+    world.behind_the_guards('UPDATE "AuditEvent" SET detail = %s', Jsonb({"said": CONTROLS}))
+    done = world.regen("audit", "export")
+    assert not {"\x9b", "\x7f", "\u202e"} & set(done.stdout)
+    assert json.loads(done.stdout.splitlines()[-1])["detail"]["said"] == CONTROLS

@@ -76,7 +76,7 @@ def test_a_retry_takes_the_instruction_of_the_old_job(over_api: World) -> None:
     over_api.failed("old")
     job_id = over_api.api("trigger", "--retry-of", "old").stdout.strip()
     old, new = rows(over_api)
-    assert new == (job_id, "PENDING", old[2], 0, "root", None, "old")
+    assert new[:5] + new[6:] == (job_id, "PENDING", old[2], 0, "root", "old")
 
 
 def test_a_page_is_as_long_as_it_was_asked_to_be(over_api: World) -> None:

@@ -1,0 +1,93 @@
+"""Does ``regen trigger`` say, where an answer was lost, what keeps the next one from making a second job?"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tests.faults.proxy import Proxy
+from tests.integration.cli.command import Command
+from tests.integration.cli.test_trigger import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.integration.cli.conftest import World
+
+COMMIT = b"COMMIT"
+POST = b"POST /api/v1/regeneration-jobs"
+GET = b"GET /api/v1/regeneration-jobs"
+
+
+@contextmanager
+def proxied(port: int) -> Iterator[Proxy]:
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(Proxy(port)) as proxy:
+        yield proxy
+
+
+@contextmanager
+def database_through(world: World, marker: bytes) -> Iterator[Command]:
+    """The command on the database, with the answer to what holds ``marker`` lost."""
+    url = world.database.api_url
+    with proxied(int(str(conninfo_to_dict(url)["port"]))) as proxy:
+        proxy.lose_answer(marker)
+        yield Command({"REGEN_DATABASE_URL": make_conninfo(url, host="127.0.0.1", port=proxy.port)})
+        assert proxy.answers_lost == 1
+
+
+@contextmanager
+def api_through(over_api: World, marker: bytes) -> Iterator[Command]:
+    """The command over the API, with the answer to what holds ``marker`` lost."""
+    port = urlsplit(str(over_api.api_url)).port
+    assert port is not None
+    with proxied(port) as proxy:
+        proxy.lose_answer(marker)
+        yield replace(over_api, api_url=f"http://127.0.0.1:{proxy.port}").api
+        assert proxy.answers_lost == 1
+
+
+def test_on_the_database_the_job_that_may_have_been_made_is_named(world: World) -> None:
+    with database_through(world, COMMIT) as command:
+        done = command("trigger", "document")
+    assert (done.returncode, done.stdout) == (7, "")
+    [(job_id, *_)] = rows(world)
+    assert f"job {job_id} may have been made: look with `regen show {job_id}`" in done.stderr
+    assert world.regen("show", job_id).returncode == 0
+
+
+def test_on_the_database_the_key_that_was_given_is_named(world: World) -> None:
+    with database_through(world, COMMIT) as command:
+        done = command("trigger", "document", "--idempotency-key", "k")
+        assert done.returncode == 7
+        assert "the same command with --idempotency-key 'k' makes no second one" in done.stderr
+        [(job_id, *_)] = rows(world)
+        assert command("trigger", "document", "--idempotency-key", "k").stdout.strip() == job_id
+    assert len(rows(world)) == 1
+
+
+@pytest.mark.parametrize("given", [(), ("--idempotency-key", "k")])
+def test_over_the_api_a_key_is_named_with_which_the_repeat_makes_no_second_job(over_api: World, given: tuple[str, ...]) -> None:
+    with api_through(over_api, POST) as command:
+        done = command("trigger", "document", *given)
+        assert (done.returncode, done.stdout) == (7, "")
+        found = re.search(r"--idempotency-key '([^']+)' makes no second one", done.stderr)
+        assert found is not None, done.stderr
+        [(job_id, *_)] = rows(over_api)
+        again = command("trigger", "document", "--idempotency-key", found[1])
+    assert (again.returncode, again.stdout.strip()) == (0, job_id)
+    assert len(rows(over_api)) == 1
+
+
+def test_what_was_made_is_named_where_it_cannot_be_read_then(over_api: World) -> None:
+    with api_through(over_api, GET) as command:
+        done = command("trigger", "document", "-o", "json")
+    assert (done.returncode, done.stdout) == (7, "")
+    [(job_id, *_)] = rows(over_api)
+    assert f"job {job_id} was made: `regen watch {job_id}` follows it" in done.stderr
