@@ -188,7 +188,6 @@ SHAPES: list[tuple[str, Callable[[Json], Any], str]] = [
     ("sockets said twice", lambda t: execute(t)["env"].append({"name": "REGEN_EGRESS", "value": "open"}), "told type"),
     ("subprocesses", lambda t: _replace_env(execute(t), {"name": "REGEN_SUBPROCESSES", "value": "true"}), "told type"),
     ("another type", lambda t: _replace_env(execute(t), {"name": "REGEN_JOB_TYPE", "value": "export"}), "told type"),
-    ("another runtime", lambda t: t["spec"].update(runtimeClassName="loose"), "runtime of the type's"),
     (
         "outputs elsewhere",
         lambda t: _replace_env(publish(t), {"name": "REGEN_OUTPUT_URL", "value": "s3://mine/x"}),
@@ -251,6 +250,15 @@ async def test_a_container_that_is_started_again_is_refused(guarded: Guarded) ->
     for status, message in (await try_job(guarded, body), await try_pod(guarded, pod(body))):
         assert status == 422, message
         assert "restartPolicy Never" in message
+
+
+async def test_another_runtime_is_refused(guarded: Guarded) -> None:
+    """As a Job: of a pod the API server itself first asks whether there is such a runtime."""
+    body = job(guarded)
+    body["spec"]["template"]["spec"]["runtimeClassName"] = "loose"
+    status, message = await try_job(guarded, body)
+    assert status == 422, message
+    assert "expected the runtime of the type's executor class" in message
 
 
 async def test_a_job_of_another_name_is_refused(guarded: Guarded) -> None:
