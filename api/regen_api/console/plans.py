@@ -113,7 +113,7 @@ async def regenerate(request: Request, session: SignedIn, plan_id: PlanId) -> Re
     given = await posted(request, session.csrf)
     key = given.get("key", [""])[0][:64]
     row_key = f"console:{key}" if key.isalnum() and key.isascii() else None
-    made = await request.app.state.parts.plans.regenerate(plan_id, session.subject, {}, row_key)
+    made, _ = await request.app.state.parts.plans.regenerate(plan_id, session.subject, {}, row_key)
     return see_other(job_path(made.generation_id))
 
 
