@@ -96,7 +96,7 @@ class TokenVerifier:
                 )
             except jwt.InvalidSignatureError:
                 continue
-            except (jwt.InvalidTokenError, jwt.PyJWKError) as error:
+            except (jwt.InvalidTokenError, jwt.PyJWKError, jwt.InvalidKeyError) as error:
                 refusal = TokenRefused(_reason(error))
         raise refusal
 
