@@ -70,7 +70,7 @@ async def review(request: Request, admin: Admin, job_id: Annotated[JobId, Path(a
     console: Console = request.app.state.console
     job = await _ended(request, admin, job_id)
     return console.render(
-        request, "again.html", job=job, instruction=forms.pretty(in_order(job.instruction)), key=uuid.uuid4().hex, error=None
+        request, "again.html", job=job, instruction=forms.pretty(in_order(job.instruction)), key=uuid.uuid4().hex
     )
 
 
