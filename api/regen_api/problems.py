@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 MEDIA_TYPE: Final = "application/problem+json"
 _TYPE_PREFIX: Final = "urn:regen:problem:"
 _RETRY_SECONDS: Final = 5
+_SLUGS: Final = {
+    HTTPStatus.BAD_REQUEST: "bad-request",
+    HTTPStatus.UNAUTHORIZED: "unauthenticated",
+    HTTPStatus.FORBIDDEN: "forbidden",
+    HTTPStatus.NOT_FOUND: "not-found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request-entity-too-large",
+    HTTPStatus.TOO_MANY_REQUESTS: "too-many-requests",
+    HTTPStatus.SERVICE_UNAVAILABLE: "unavailable",
+}
+"""Of statuses that the framework raises. Not their phrases, which change with Python's version."""
 
 log = structlog.get_logger("regen.api")
 
@@ -179,7 +190,7 @@ def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    slug = status.phrase.lower().replace(" ", "-")
+    slug = _SLUGS.get(status, "internal" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "bad-request")
     detail = {
         HTTPStatus.NOT_FOUND: "no such path",
         HTTPStatus.METHOD_NOT_ALLOWED: "this path does not know the method",

@@ -87,9 +87,8 @@ def test_a_plan_is_for_its_owner_to_regenerate_and_for_admins_to_see(
 
     page = visitor.get("/admin/plans/plan-90ab").text
     assert "Never made" in page
-    key = re.search(r'name="key" value="([^"]+)"', page)
-    assert key is not None
-    form = {"csrf": csrf(page), "key": key[1]}
+    key = button(page)
+    form = {"csrf": csrf(page), "key": key}
     first, second = (visitor.post("/admin/plans/plan-90ab/regenerate", data=form) for _ in range(2))
     assert first.headers["Location"] == second.headers["Location"], "pressed twice, it is one job"
     row = superuser.execute(
@@ -99,7 +98,34 @@ def test_a_plan_is_for_its_owner_to_regenerate_and_for_admins_to_see(
     assert row == ("plan_regeneration", "ada", "Watercolour")
     page = visitor.get("/admin/plans/plan-90ab").text
     assert "Pending" in page
-    assert key[1] not in page, "once there is a newer job, the button asks for another"
+    assert key not in page, "once there is a newer job, the button asks for another"
+
+
+def test_a_plan_whose_jobs_were_all_purged_can_be_regenerated(
+    with_provider: str, login_provider: LoginProvider, seeded: Seeded, superuser: psycopg.Connection[Any]
+) -> None:
+    token = login_provider.token(sub="ada", roles=[])
+    with signed_in(with_provider, token) as before:
+        once = button(before.get("/admin/plans/plan-90ab").text)
+        assert button(before.get("/admin/plans/plan-90ab").text) == once, "the same as long as nothing has changed"
+    superuser.execute(
+        """INSERT INTO "PurgedJob" ("jobId", status, "idempotencyKey", "completedAt", "exportSha256", "purgedBy", "purgedAt")
+           VALUES ('gone', 'FAILED', %s, now(), repeat('0', 64), 'me', now())""",
+        (f"api:ada:console:{once}",),
+    )
+    with signed_in(with_provider, token) as after:
+        page = after.get("/admin/plans/plan-90ab").text
+        stale = after.post("/admin/plans/plan-90ab/regenerate", data={"csrf": csrf(page), "key": once})
+        assert stale.status_code == 409, "the purged job's key is the one that the button had"
+        pressed = after.post("/admin/plans/plan-90ab/regenerate", data={"csrf": csrf(page), "key": button(page)})
+    assert pressed.status_code == 303
+
+
+def button(page: str) -> str:
+    """The key of the button on a plan's page."""
+    found = re.search(r'name="key" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
 
 
 def test_only_an_ended_job_is_triggered_again(admin: httpx.Client) -> None:

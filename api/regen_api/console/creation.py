@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import ValidationError
 
 from regen_api.console import forms
 from regen_api.console.forms import FORMS, Errors, Form
@@ -17,7 +18,7 @@ from regen_api.console.session import Session
 from regen_api.jobs import creation
 from regen_api.jobs.routes import TYPE_PATTERN, JobId, JobRequest
 from regen_api.jobs.views import Job
-from regen_api.problems import Problem, invalid, not_found
+from regen_api.problems import Problem, conflict, invalid, not_found
 
 router: Final = APIRouter(route_class=Page, include_in_schema=False)
 
@@ -69,18 +70,28 @@ async def review(request: Request, admin: Admin, job_id: Annotated[JobId, Path(a
     console: Console = request.app.state.console
     job = await _ended(request, admin, job_id)
     return console.render(
-        request, "again.html", job=job, instruction=forms.pretty(in_order(job.instruction)), key=uuid.uuid4().hex, error=None
+        request, "again.html", job=job, instruction=forms.pretty(in_order(job.instruction)), key=uuid.uuid4().hex
     )
 
 
 @router.post(f"{HOME}/jobs/{{jobId}}/again")
 async def again(request: Request, admin: Admin, job_id: Annotated[JobId, Path(alias="jobId")]) -> Response:
-    """Makes a job of the same instruction that names this one in ``retryOf``."""
+    """Makes a job of the same instruction that names this one in ``retryOf``.
+
+    Raises:
+        Problem: 409 where the job has not ended, or holds what no request may ask for.
+    """
     given = await posted(request, admin.csrf)
     job = await _ended(request, admin, job_id)
     body = {name: job.instruction[name] for name in ("type", "inputs", "sources") if name in job.instruction}
     body |= {"priority": job.priority, "retryOf": job.id}
-    made = await _made(request, admin, JobRequest.model_validate(body), given.get("key", [""])[0])
+    try:
+        repeated = JobRequest.model_validate(body)
+    except ValidationError as error:
+        # Whoever inserts rows is bound by the database alone, which takes more than a request may ask for.
+        first = error.errors(include_url=False)[0]
+        raise conflict("conflict", f"this job cannot be triggered again: {first['loc'][0]}: {forms.message(first)}") from error
+    made = await _made(request, admin, repeated, given.get("key", [""])[0])
     if isinstance(made, Response):
         return made
     raise invalid(*next(iter(made.items())))

@@ -321,7 +321,7 @@ def _request(body: dict[str, Any], given: Given, errors: Errors) -> Read:
         storable(json.dumps(body, ensure_ascii=False))
         return Read(JobRequest.model_validate(body), {})
     except ValidationError as error:
-        return Read(None, {_control(one["loc"]): _message(one) for one in reversed(error.errors(include_url=False))})
+        return Read(None, {_control(one["loc"]): message(one) for one in reversed(error.errors(include_url=False))})
     except ValueError as error:
         return Read(None, {"inputs": str(error)})
 
@@ -330,7 +330,8 @@ def _control(place: tuple[int | str, ...]) -> str:
     return str(place[0]) if place else "inputs"
 
 
-def _message(error: Mapping[str, Any]) -> str:
+def message(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors in words, without the field that it lies in."""
     inside = ".".join(str(part) for part in error["loc"][1:])
     message = "expected no such key" if error["type"] == "extra_forbidden" else str(error["msg"]).removeprefix("Value error, ")
     return f"{inside}: {message}" if inside else message

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from regen_api.console.jobs import job_path
 from regen_api.console.pages import HOME, Admin, Console, Page, SignedIn, posted, see_other
+from regen_api.console.session import Session
 from regen_api.jobs.routes import ID_PATTERN
 from regen_api.plans.state import Generation, PlanStatus, derive
 from regen_api.problems import not_found
@@ -102,7 +103,7 @@ async def show(request: Request, session: SignedIn, plan_id: PlanId) -> Response
         state=state,
         history=history,
         may_regenerate=found.subject == session.subject,
-        key=_key(plan_id, state.latest),
+        key=_key(plan_id, state.latest, session),
     )
 
 
@@ -112,13 +113,17 @@ async def regenerate(request: Request, session: SignedIn, plan_id: PlanId) -> Re
     given = await posted(request, session.csrf)
     key = given.get("key", [""])[0][:64]
     row_key = f"console:{key}" if key.isalnum() and key.isascii() else None
-    made = await request.app.state.parts.plans.regenerate(plan_id, session.subject, {}, row_key)
+    made, _ = await request.app.state.parts.plans.regenerate(plan_id, session.subject, {}, row_key)
     return see_other(job_path(made.generation_id))
 
 
-def _key(plan_id: str, latest: str | None) -> str:
-    """Of the button as it stands now: pressed twice it makes one job, and it is another once there is a newer job."""
-    return hashlib.sha256(f"{plan_id}/{latest}".encode()).hexdigest()[:32]
+def _key(plan_id: str, latest: str | None, session: Session) -> str:
+    """Of the button as it stands now: pressed twice it makes one job, and it is another once there is a newer job.
+
+    And another in each session, because no key is ever free again: where a purge took all of a plan's jobs, the plan alone
+    would give the key of a job that is gone.
+    """
+    return hashlib.sha256(f"{plan_id}/{latest}/{session.csrf}".encode()).hexdigest()[:32]
 
 
 async def _page(connection: AsyncConnection, after: str | None) -> list[Line]:

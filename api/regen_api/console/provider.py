@@ -87,6 +87,7 @@ class Provider:
 
     async def close(self) -> None:
         """Closes the connections to the provider."""
+        await self._id_tokens.close()
         await self._http.aclose()
 
     async def address(self, attempt: Attempt, redirect_uri: str) -> str:

@@ -82,6 +82,7 @@ class Downloads:
 
         Raises:
             OutputDamaged: it is not.
+            StoreUnavailable: the store broke off; the same call may be tried again.
         """
         digest, held, left = hashlib.sha256(), b"", found.size_bytes
         try:
@@ -105,6 +106,8 @@ class Downloads:
                 return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
         except TimeoutError as error:
             raise StoreUnavailable("store: expected an answer in time, got none") from error
+        except OSError as error:
+            raise StoreUnavailable(f"store: expected an answer, got {error.strerror or type(error).__name__}") from error
 
 
 def _damaged(detail: str) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
@@ -15,8 +16,8 @@ from regen_core.errors import StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_ABSENT: Final = {403, 404}
-"""403 too: S3 hides absence from credentials that may not list the bucket."""
+_HIDDEN: Final = (403, "AccessDenied")
+"""S3 hides absence from credentials that may not list the bucket. Any other 403 is about a key or a clock, not the object."""
 
 
 class Reader(Protocol):
@@ -67,12 +68,30 @@ class S3Objects:
             answer = self._reader.get_object(Bucket=parts.netloc, Key=unquote(parts.path).removeprefix("/"))
         except boto.ClientError as error:
             status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-            if status in _ABSENT:
-                raise ObjectMissing(f"output: expected an object that we may read, got {status}", ref=ref) from error
-            raise StoreUnavailable(f"store: expected the object, got {status}", ref=ref) from error
+            code = error.response.get("Error", {}).get("Code", "")
+            if status == HTTPStatus.NOT_FOUND or (status, code) == _HIDDEN:
+                raise ObjectMissing(f"output: expected an object that we may read, got {status} {code}", ref=ref) from error
+            raise StoreUnavailable(f"store: expected the object, got {status} {code}", ref=ref) from error
         except (boto.BotoCoreError, OSError) as error:
             raise StoreUnavailable(f"store: expected an answer, got {type(error).__name__}", ref=ref) from error
-        return OpenObject(cast("Body", answer["Body"]), int(answer["ContentLength"]))
+        return OpenObject(_Streamed(cast("Body", answer["Body"]), ref), int(answer["ContentLength"]))
+
+
+class _Streamed:
+    """A body whose connection may break."""
+
+    def __init__(self, body: Body, ref: str) -> None:
+        self._body = body
+        self._ref = ref
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self._body.read(size)
+        except (boto.BotoCoreError, OSError) as error:
+            raise StoreUnavailable(f"store: expected the whole object, got {type(error).__name__}", ref=self._ref) from error
+
+    def close(self) -> None:
+        self._body.close()
 
 
 def _is_plain(segment: str) -> bool:

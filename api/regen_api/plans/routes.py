@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Request, Response
 
-from regen_api.jobs.routes import ID_PATTERN, IdempotencyKey, tagged
+from regen_api.jobs.routes import ID_PATTERN, REPLAYED, IdempotencyKey, tagged
 from regen_api.plans.views import PlanState, RegenerateRequest, Regenerating
 from regen_api.problems import responses
 from regen_api.security.authentication import Caller
@@ -27,6 +27,9 @@ PlanId = Annotated[
     | {
         202: {
             "description": "A PENDING job.",
+            "headers": {
+                REPLAYED: {"description": "`true` where this request was answered before.", "schema": {"const": "true"}}
+            },
             "links": {
                 "readJob": {"operationId": "readJob", "parameters": {"jobId": "$response.body#/generationId"}},
                 "readPlan": {"operationId": "readPlan", "parameters": {"planId": "$response.body#/planId"}},
@@ -36,15 +39,20 @@ PlanId = Annotated[
 )
 async def regenerate_plan(
     request: Request,
+    response: Response,
     caller: Caller,
+    *,
     plan_id: PlanId,
     body: RegenerateRequest | None = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Regenerating:
     """Makes a job of the plan as it is now, merged with the overrides. The plan itself is not changed."""
-    answer: Regenerating = await request.app.state.parts.plans.regenerate(
+    answer: Regenerating
+    answer, is_new = await request.app.state.parts.plans.regenerate(
         plan_id, caller.subject, {} if body is None else body.overrides, idempotency_key
     )
+    if not is_new:
+        response.headers[REPLAYED] = "true"
     return answer
 
 

@@ -39,8 +39,8 @@ class Plans:
         self._on_made = on_made
         self._rules = PriorityRules(settings.tier_priorities, settings.priority_topics, settings.priority_topic_bonus)
 
-    async def regenerate(self, plan_id: str, subject: str, overrides: Overrides, key: str | None) -> Regenerating:
-        """Makes a job of the plan as it is now and the overrides.
+    async def regenerate(self, plan_id: str, subject: str, overrides: Overrides, key: str | None) -> tuple[Regenerating, bool]:
+        """Makes a job of the plan as it is now and the overrides; answers it and whether it is new.
 
         Raises:
             Problem: 404 for an unknown user, an unknown plan or someone else's; 400 and 409 as ``snapshot.instruction``;
@@ -63,7 +63,7 @@ class Plans:
                     await queries.record(connection, made.accepted.id, plan_id, overrides)
         if made.is_new:
             self._on_made()
-        return Regenerating(generation_id=made.accepted.id, plan_id=plan_id)
+        return Regenerating(generation_id=made.accepted.id, plan_id=plan_id), made.is_new
 
     async def state(self, plan_id: str, subject: str) -> PlanState:
         """How it stands with a plan of the subject's.

@@ -47,6 +47,8 @@ class Authenticator:
 
     async def close(self) -> None:
         """Closes the connections to the provider."""
+        if self._tokens is not None:
+            await self._tokens.close()
         await self._client.aclose()
 
     async def principal(self, token: str) -> Principal:

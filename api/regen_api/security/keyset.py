@@ -30,11 +30,12 @@ class KeysUnavailable(RegenError):
 class Keyset:
     """The keys by their id. One fetch at a time, at most one per pause however many tokens name keys that do not exist.
 
-    Keys that are known stay in use while the provider does not answer: its outage is not ours. What it has withdrawn is
-    forgotten with the first fetch that succeeds.
+    Keys that are known stay in use while the provider does not answer: its outage is not ours, and nobody waits for it but
+    whoever names a key that is not known. What it has withdrawn is forgotten with the first fetch that succeeds; nobody is
+    told a key that was not asked after for twice ``keep_seconds``.
 
     Args:
-        client: with a timeout; closed by its owner.
+        client: with a timeout; closed by its owner, after ``close``.
         discovery_url: the provider's metadata document.
         issuer: what the document must say its issuer is (Discovery 1.0, section 4.3).
         keep_seconds: how long keys are taken as they are.
@@ -62,6 +63,13 @@ class Keyset:
         self._fetched_at: float | None = None
         self._tried_at: float | None = None
         self._fetching = asyncio.Lock()
+        self._background: asyncio.Task[None] | None = None
+
+    async def close(self) -> None:
+        """Ends what still goes on."""
+        if self._background is not None:
+            self._background.cancel()
+            await asyncio.wait([self._background])
 
     async def find(self, key_id: str | None) -> list[Mapping[str, Any]]:
         """The JSON Web Keys of that id; of a token without one, every signing key.
@@ -69,8 +77,10 @@ class Keyset:
         Raises:
             KeysUnavailable: no key is known at all, and none can be fetched now.
         """
-        if self._is_stale() or not self._known(key_id):
+        if not self._known(key_id) or self._is_forgotten():
             await self._refresh(key_id)
+        elif self._is_stale() and not self._is_pausing() and (self._background is None or self._background.done()):
+            self._background = asyncio.create_task(self._refresh(key_id))
         if not self._keys:
             raise KeysUnavailable("the identity provider's keys cannot be fetched")
         return self._known(key_id)
@@ -83,9 +93,16 @@ class Keyset:
     def _is_stale(self) -> bool:
         return self._fetched_at is None or self._clock() - self._fetched_at >= self._keep
 
+    def _is_forgotten(self) -> bool:
+        """Whether nobody has asked the provider for so long that a key may have been withdrawn long ago."""
+        return self._tried_at is None or self._clock() - self._tried_at >= 2 * self._keep
+
+    def _is_pausing(self) -> bool:
+        return self._tried_at is not None and self._clock() - self._tried_at < self._pause
+
     async def _refresh(self, key_id: str | None) -> None:
         async with self._fetching:
-            if self._tried_at is not None and self._clock() - self._tried_at < self._pause:
+            if self._is_pausing():
                 return
             if not self._is_stale() and self._known(key_id):
                 return  # whoever held the lock has fetched it

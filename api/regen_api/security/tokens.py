@@ -56,6 +56,10 @@ class TokenVerifier:
         self._role_claim = role_claim
         self._admin_role = admin_role
 
+    async def close(self) -> None:
+        """Ends what the keys still do in the background."""
+        await self._keys.close()
+
     async def verify(self, token: str) -> Principal:
         """Who bears the token.
 
@@ -92,7 +96,7 @@ class TokenVerifier:
                 )
             except jwt.InvalidSignatureError:
                 continue
-            except (jwt.InvalidTokenError, jwt.PyJWKError) as error:
+            except (jwt.InvalidTokenError, jwt.PyJWKError, jwt.InvalidKeyError) as error:
                 refusal = TokenRefused(_reason(error))
         raise refusal
 

@@ -49,6 +49,7 @@ async def test_twenty_at_once_of_a_plan_are_one(start: Start, provider: Provider
     )
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.text for answer in answers}) == 1
+    assert [answer.headers.get("Idempotency-Replayed") for answer in answers].count("true") == 19
     assert superuser.execute('SELECT count(*) FROM "PlanGeneration"').fetchone() == (1,)
     assert count(superuser) == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import httpx
@@ -13,6 +14,7 @@ from tests.integration.api.identity import Provider, public, rsa_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from typing import Self
 
 METADATA = "/.well-known/openid-configuration"
 
@@ -23,6 +25,42 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+class Silent:
+    """A provider that takes requests and answers them only while it ``speaks``."""
+
+    def __init__(self) -> None:
+        self.kid = "first"
+        self.seen: list[str] = []
+        self.asked = asyncio.Event()
+        self.speaks = asyncio.Event()
+        self.speaks.set()
+        self.issuer = ""
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.issuer = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        self.seen.append(path)
+        self.asked.set()
+        await self.speaks.wait()
+        documents = {
+            METADATA: {"issuer": self.issuer, "jwks_uri": f"{self.issuer}/keys"},
+            "/keys": {"keys": [{"kid": self.kid}]},
+        }
+        body = json.dumps(documents[path]).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
 
 
 @pytest.fixture
@@ -39,9 +77,11 @@ def clock() -> Clock:
 @pytest.fixture
 async def keyset(own: Provider, clock: Clock) -> AsyncIterator[Keyset]:
     async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
-        yield Keyset(
+        keyset = Keyset(
             client, discovery_url=own.issuer + METADATA, issuer=own.issuer, keep_seconds=300, pause_seconds=10, clock=clock
         )
+        yield keyset
+        await keyset.close()
 
 
 async def ids(keyset: Keyset, key_id: str | None) -> list[str]:
@@ -84,7 +124,41 @@ async def test_a_withdrawn_key_is_forgotten(keyset: Keyset, own: Provider, clock
     own.keys = [public(rsa_key(), kid="second")]
     assert await ids(keyset, "first") == ["first"]
     clock.now += 301
+    assert await ids(keyset, "second") == ["second"]
     assert await keyset.find("first") == []
+
+
+async def test_a_withdrawn_key_is_not_told_after_a_night_without_requests(keyset: Keyset, own: Provider, clock: Clock) -> None:
+    await keyset.find("first")
+    own.keys = [public(rsa_key(), kid="second")]
+    clock.now += 600
+    assert await keyset.find("first") == []
+
+
+async def test_nobody_waits_for_a_silent_provider_with_a_known_key(clock: Clock) -> None:
+    async with Silent() as silent, httpx.AsyncClient(timeout=60, trust_env=False) as client:
+        keyset = Keyset(
+            client,
+            discovery_url=silent.issuer + METADATA,
+            issuer=silent.issuer,
+            keep_seconds=300,
+            pause_seconds=10,
+            clock=clock,
+        )
+        assert await ids(keyset, "first") == ["first"]
+        silent.speaks.clear()
+        silent.asked.clear()
+        silent.kid = "second"
+        clock.now += 301
+        finding = [asyncio.create_task(ids(keyset, "first")) for _ in range(50)]
+        await silent.asked.wait()
+        assert all(task.done() for task in finding), "they waited for the provider"
+        assert [task.result() for task in finding] == [["first"]] * 50
+        silent.speaks.set()
+        assert await ids(keyset, "second") == ["second"]
+        assert await keyset.find("first") == []
+        assert silent.seen == [METADATA, "/keys"] * 2
+        await keyset.close()
 
 
 BROKEN = {
@@ -108,6 +182,7 @@ async def test_known_keys_stay_while_the_provider_is_away(keyset: Keyset, own: P
     own.answers[path] = answer
     clock.now += 301
     assert await ids(keyset, "first") == ["first"]
+    assert await keyset.find("second") == []
     own.answers.clear()
     own.keys = [public(rsa_key(), kid="second")]
     clock.now += 11

@@ -148,3 +148,9 @@ async def test_a_key_for_encryption_signs_nothing(start: Start) -> None:
     with Provider() as own:
         own.keys = [public(own.key, kid="first", use="enc"), public(rsa_key(), kid="second")]
         assert await status(start, own.token(**ADMIN), oidc_issuer=own.issuer) == 401
+
+
+async def test_a_published_key_that_is_none_verifies_nothing(start: Start) -> None:
+    with Provider() as own:
+        own.keys = [{"kty": "RSA", "kid": "first"}]
+        assert await status(start, own.token(**ADMIN), oidc_issuer=own.issuer) == 401
