@@ -129,7 +129,11 @@ def test_the_one_transparent_colour_of_a_picture_stays_transparent_beside_a_prof
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "LA"])
-@pytest.mark.parametrize("profile", [b"no profile", ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()])
+@pytest.mark.parametrize(
+    "profile",
+    [b"no profile", ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()],
+    ids=["no profile", "one of another space"],
+)
 def test_a_colour_profile_that_cannot_be_used_changes_nothing(run: Run, mode: str, profile: bytes) -> None:
     image = picture(mode=mode)
     inputs = {"source": "a.png", "renditions": [{"name": "r", "format": "png"}]}
