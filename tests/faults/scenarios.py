@@ -22,11 +22,17 @@ STUCK = "probe_stuck"
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """``begin`` is what happens before the operator starts; ``end`` is how the job ends undisturbed."""
+    """``begin`` is what happens before the operator starts; ``end`` is how its jobs end undisturbed, which are ``jobs``."""
 
     begin: Callable[[Case], None]
     end: str
+    jobs: int = 1
     settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ends(self) -> list[str]:
+        """How every job ends undisturbed."""
+        return [self.end] * self.jobs
 
 
 def _completed(case: Case) -> None:
@@ -47,7 +53,9 @@ def _bad_source(case: Case) -> None:
 
 
 def _applied(case: Case) -> None:
+    """One of two has to wait, and is told so; a third is refused."""
     _apply(case, "november")
+    _apply(case, "oscar")
     _apply(case, "regen-reserved")
 
 
@@ -55,7 +63,7 @@ def _apply(case: Case, name: str) -> None:
     instruction: dict[str, Any] = {
         "type": "probe_count",
         "version": 1,
-        "inputs": {"job": case.new_id(name), "artifacts": ["first.txt"]},
+        "inputs": {"job": case.new_id(name), "artifacts": ["first.txt"], "seconds": 1},
     }
     body = {
         "apiVersion": "regeneration.dev/v1alpha1",
@@ -89,11 +97,18 @@ def _unaudited(case: Case) -> None:
         )
 
 
+_UNTOLD = {
+    "REGEN_WAITING_STATUS_DELAY_SECONDS": "60",
+    "REGEN_STARTING_STATUS_DELAY_SECONDS": "60",
+    "REGEN_RUNNING_STATUS_DELAY_SECONDS": "60",
+}
+"""Nothing is told of a job but its end: the Event of a failure is spared where everything was told before."""
+
 SCENARIOS: Mapping[str, Scenario] = {
     "completed": Scenario(_completed, "COMPLETED"),
-    "failed": Scenario(_failed, "FAILED executor"),
+    "failed": Scenario(_failed, "FAILED executor", settings=_UNTOLD),
     "bad-source": Scenario(_bad_source, "FAILED validation"),
-    "applied": Scenario(_applied, "COMPLETED"),
+    "applied": Scenario(_applied, "COMPLETED", jobs=2, settings={"REGEN_CAP_TOTAL": "1"}),
     "stuck": Scenario(_stuck, "FAILED internal"),
     "taken": Scenario(_taken, "COMPLETED"),
     "unaudited": Scenario(_unaudited, "FAILED lost"),
