@@ -12,6 +12,7 @@ import asyncio
 import os
 import statistics
 import time
+from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -20,12 +21,13 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from psycopg.types.json import Jsonb
 
+from bench.processor import Reading
 from regen_core.names import job_name
 from regen_devcluster.stack import Stack
 from regen_devcluster.stack_config import StackConfig
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
     from regen_devcluster.kube import Kube
 
@@ -37,6 +39,8 @@ LOOK_SECONDS: Final = 0.1
 CREATES: Final = 16
 """Bare Jobs that are made at the same time: the operator's own default."""
 CAP: Final = "1000"
+PROGRAMS: Final = 10
+"""As many have a line of their own in the table of processor time."""
 NOOP: Final = {"type": "probe_noop", "version": 1, "inputs": {}}
 JOBS, PODS = "jobs", "pods"
 TRUE: Final = "/bin/true"
@@ -169,6 +173,7 @@ async def _measured(ours: Ours, bare: Bare, kube: Kube, stack: Stack) -> dict[st
     where = "the cluster of KUBECONFIG" if stack.config.kubeconfig else "devcluster"
     alone: dict[str, list[float]] = {name: [] for name in kinds}
     together: dict[str, list[float]] = {name: [] for name in kinds}
+    spent: dict[str, Counter[str]] = {name: Counter() for name in kinds}
     for number in range(-1, ALONE):  # the first of each pulls images and fills caches, and is not counted
         for name, kind in kinds.items():
             seconds = await _seconds([_name(name, "alone", number + 1)], *kind)
@@ -177,15 +182,19 @@ async def _measured(ours: Ours, bare: Bare, kube: Kube, stack: Stack) -> dict[st
     for number in range(ROUNDS):
         for name, kind in kinds.items():
             ids = [_name(name, f"r{number}", index) for index in range(AT_ONCE)]
+            before = Reading.now()
             together[name].append(await _seconds(ids, *kind))
+            spent[name] += Reading.now().since(before)
     print(f"{where}: {AT_ONCE} at once, median of {ROUNDS} rounds; one alone, median of {ALONE}")
     print(f"{'':<24}{'jobs/s':>8}{'ratio':>7}{'alone s':>9}   goal: regen >= 0.55 of bare, one alone <= 7 s")
     for name, rounds in together.items():
         rate = AT_ONCE / statistics.median(rounds)
         ratio = statistics.median(first / one for first, one in zip(together["bare"], rounds, strict=True))
         print(f"{name:<24}{rate:>8.2f}{ratio:>7.2f}{statistics.median(alone[name]):>9.1f}", flush=True)
+    per_job = _processor(spent)
     ids = [_name("regen", "alone", number) for number in range(1, ALONE + 1)]
-    return {"alone": alone, "together": together, "stages": await _stages(ours, kube, stack.config.runner_namespace, ids)}
+    stages = await _stages(ours, kube, stack.config.runner_namespace, ids)
+    return {"alone": alone, "together": together, "cpu seconds per job": per_job, "stages": stages}
 
 
 def _name(kind: str, what: str, number: int) -> str:
@@ -205,6 +214,20 @@ async def _seconds(
 
 
 # -- where the time goes -------------------------------------------------------------------------------------------------
+
+
+def _processor(spent: Mapping[str, Counter[str]]) -> dict[str, dict[str, float]]:
+    """Prints and answers each kind's processor seconds a job, by program: those that regen's jobs cost most, and the rest."""
+    jobs = AT_ONCE * ROUNDS
+    per_job = {kind: {program: seconds / jobs for program, seconds in one.items()} for kind, one in spent.items()}
+    dearest = [program for program, _ in spent["regen"].most_common(PROGRAMS)]
+    print(f"\n{'processor seconds of a job':<34}" + "".join(f"{kind:>24}" for kind in per_job))
+    for program in dearest:
+        print(f"{program:<34}" + "".join(f"{one.get(program, 0.0):>24.3f}" for one in per_job.values()))
+    rest = [sum(seconds for program, seconds in one.items() if program not in dearest) for one in per_job.values()]
+    print(f"{'other programs':<34}" + "".join(f"{seconds:>24.3f}" for seconds in rest))
+    print(f"{'all':<34}" + "".join(f"{sum(one.values()):>24.3f}" for one in per_job.values()), flush=True)
+    return per_job
 
 
 async def _stages(ours: Ours, kube: Kube, namespace: str, ids: list[str]) -> dict[str, list[float]]:

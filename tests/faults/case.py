@@ -21,7 +21,7 @@ from regen_devcluster.stack_config import DATABASE_SECRET, STORE_SECRET
 from tests.faults import evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 
     from regen_core.invariants import JobRecord, Limits, Snapshot
     from regen_devcluster.stack import Stack
@@ -169,8 +169,8 @@ class Case:
         await self._start()
         self._keeper = asyncio.create_task(self._keep(), name="keeper of the operator")
 
-    async def stop_operator(self, *, all_deaths: bool = True) -> None:
-        """Ends the operator as Kubernetes does, again and again until every planned death has been died.
+    async def stop_operator(self, *, all_deaths: bool = True, passing: Collection[str] = ()) -> None:
+        """Ends the operator as Kubernetes does, again until every planned death was died and each point of ``passing`` passed.
 
         A lease whose renewal was under way cannot be released: that point is not passed at every end.
         """
@@ -181,12 +181,14 @@ class Case:
             process.terminate()
             async with asyncio.timeout(20):
                 status = await process.wait()
-            if status == 0 and (not all_deaths or self.control.planned <= set(self.control.killed)):
+            died = not all_deaths or self.control.planned <= set(self.control.killed)
+            if status == 0 and died and self.control.passed.issuperset(passing):
                 return
             self.deaths += 1
             await self.start_operator()
         raise AssertionError(
-            f"expected the operator to end with status 0 after every planned death, got {status} {_STOPS} times"
+            f"expected the operator to end with status 0 after every planned death and point, got {status} {_STOPS} times;"
+            f" not passed: {sorted(set(passing) - self.control.passed)}"
         )
 
     async def kill_operator(self) -> None:
@@ -366,15 +368,16 @@ class Case:
             files |= {str(path.relative_to(folder)): path for path in folder.glob("pods/*/logs/*")}
         return evidence.Files(files)
 
-    async def conclude(self, *, all_deaths: bool = True, away_seconds: float = 0.0) -> Ending:
+    async def conclude(self, *, all_deaths: bool = True, passing: Collection[str] = (), away_seconds: float = 0.0) -> Ending:
         """Waits until all is quiet, ends the operator, and looks at everything: while jobs run, and twice at the end.
 
+        ``all_deaths``, ``passing``: see ``stop_operator``.
         ``away_seconds``: how long the fault kept from the operator what it needs to end a job.
         """
         self.away_seconds = away_seconds
         await self.quiet()
         before = self.look()
-        await self.stop_operator(all_deaths=all_deaths)
+        await self.stop_operator(all_deaths=all_deaths, passing=passing)
         ends = {job.id: end_of(job) for job in before.jobs}
         return Ending(ends, self.violations(before), self.control.passed, self.control.killed)
 

@@ -8,7 +8,7 @@ from tests.faults.case import Case
 from tests.faults.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from regen_devcluster.stack import Stack
     from tests.faults.case import Ending
@@ -16,15 +16,22 @@ if TYPE_CHECKING:
 
 
 async def tell(
-    stack: Stack, control: Control, scenario: str, points: Sequence[str] = (), *, all_of_them: bool = True
+    stack: Stack,
+    control: Control,
+    scenario: str,
+    points: Sequence[str] = (),
+    *,
+    all_of_them: bool = True,
+    passing: Collection[str] = (),
 ) -> Ending:
     """Tells ``scenario``; a process that dies is started again as Kubernetes would: the operator, never a pod.
 
-    ``all_of_them``: the story ends only once every planned death has been died.
+    ``all_of_them``: the story ends only once every planned death has been died. ``passing``: likewise, once each of these
+    points has been passed.
     """
     story = SCENARIOS[scenario]
     control.plan(points)
     async with Case(stack, control, settings=story.settings) as case:
         story.begin(case)
         await case.start_operator()
-        return await case.conclude(all_deaths=all_of_them)
+        return await case.conclude(all_deaths=all_of_them, passing=passing)

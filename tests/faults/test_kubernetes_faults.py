@@ -166,8 +166,15 @@ async def test_every_read_refused_for_a_while(behind: tuple[Case, HttpProxy], re
 @exhaustive
 @pytest.mark.parametrize("seconds", [20, 120])
 async def test_an_api_that_is_away_while_a_job_runs(behind: tuple[Case, HttpProxy], seconds: int) -> None:
-    """The pod needs no API: it ends its job. The operator catches up when it can."""
+    """The pod needs no API: it ends its job. The operator catches up when it can.
+
+    A job that it claims before its lease is over may be lost at its pending deadline; what comes later waits.
+    """
     case, proxy = behind
+
+    async def no_longer_leads() -> bool:
+        return "no longer leading" in case.said()
+
     first = case.insert("probe_count", {"seconds": 2}, job_id=case.new_id("first"))
     await case.start_operator()
     await case.started(first)
@@ -175,6 +182,7 @@ async def test_an_api_that_is_away_while_a_job_runs(behind: tuple[Case, HttpProx
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         proxy.add(method, "", times=10**9, **status(503, "ServiceUnavailable"))
     await case.ended()
+    await case.until("the operator no longer leads", no_longer_leads)
     second = case.insert("probe_count", {}, job_id=case.new_id("second"))
     await asyncio.sleep(seconds)  # the fault itself: it lasts so long
     proxy.rules.clear()
