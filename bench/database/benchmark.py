@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from bench.database import delay, drain, flat, inserters, pickup, sizes, writers
+from bench.database import delay, drain, flat, inserters, pickup, sizes, storage, writers
 from bench.database.pgbench import Pgbench, available
 from bench.database.pgqueuer_queue import Pgqueuer
 from bench.database.procrastinate_queue import Procrastinate
@@ -19,7 +19,8 @@ from regen_devcluster.postgres import Postgres
 
 SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
 DELAY_SECONDS = 0.001
-PARTS = ("drain", "pickup", "inserters", "far", "writers", "flat", "flush")
+PARTS = ("drain", "pickup", "inserters", "far", "writers", "flat", "flush", "storage")
+OWN_SERVER = {"flush", "storage"}
 NO_PGBENCH = "\nnot measured: pgbench is not in the PostgreSQL wheel"
 
 
@@ -34,10 +35,13 @@ def run() -> dict[str, Any]:
     with Postgres(fsync=True, settings=SETTINGS) as server:
         queues = _Queues(server)
         for part in parts:
-            if part != "flush":
+            if part not in OWN_SERVER:
                 raw[part] = getattr(queues, part)()
     if "flush" in parts:
         raw["flush"] = _flush()
+    if "storage" in parts:
+        raw["storage"] = storage.measure(SETTINGS)
+        storage.show(raw["storage"])
     return raw
 
 

@@ -32,4 +32,6 @@ PICKUPS = _whole("BENCH_DATABASE_PICKUPS", "300")
 INSERTS = _whole("BENCH_DATABASE_INSERTS", "9600")
 WRITERS = 32
 WRITER_JOBS = _whole("BENCH_DATABASE_WRITER_JOBS", "1600")
+STREAM = _whole("BENCH_DATABASE_STREAM", "5000")
+"""Jobs of a round of the job table's settings; whole waves of 500 are made."""
 FINISHED = _whole("BENCH_DATABASE_FINISHED", "1000000")
