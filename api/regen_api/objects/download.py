@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -15,7 +16,7 @@ from regen_api.problems import Problem
 from regen_core.errors import RegenError, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from regen_api.objects.port import Objects, OpenObject
 
@@ -30,6 +31,10 @@ log = structlog.get_logger("regen.api.objects")
 
 class OutputDamaged(RegenError):
     """The store's bytes are not those that were published; the answer is broken off before its end."""
+
+
+class BrokenOff(RegenError):
+    """The store broke off once the answer had begun: only the answer's own end can tell the caller."""
 
 
 class Downloads:
@@ -77,7 +82,7 @@ class Downloads:
         except ObjectMissing:
             return None
 
-    async def pieces(self, ref: str, found: OpenObject, sha256: str | None) -> AsyncIterator[bytes]:
+    async def pieces(self, ref: str, found: OpenObject, sha256: str | None) -> AsyncGenerator[bytes, None]:
         """The bytes, the last piece only once the digest of all is right.
 
         Raises:
@@ -99,6 +104,20 @@ class Downloads:
             raise OutputDamaged("output: expected the bytes that were published", ref=ref)
         if held:
             yield held
+
+    async def streamed(self, ref: str, found: OpenObject, sha256: str | None) -> AsyncIterator[bytes]:
+        """``pieces``, as the body of an answer whose status is sent before the first one.
+
+        Raises:
+            OutputDamaged: see ``pieces``.
+            BrokenOff: the store broke off.
+        """
+        try:
+            async with aclosing(self.pieces(ref, found, sha256)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except StoreUnavailable as error:
+            raise BrokenOff(error.message, **error.detail) from error
 
     async def _bounded(self, call: Callable[..., Result], *arguments: object) -> Result:
         try:
