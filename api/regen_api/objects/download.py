@@ -66,7 +66,7 @@ class Downloads:
             log.warning("an output is missing", ref=ref)
             raise _damaged("the store does not have this output")
         if size_bytes is not None and found.size_bytes != size_bytes:
-            await self._bounded(found.body.close)
+            await self.leave(found)
             log.error("an output is damaged", ref=ref, expected=size_bytes, got=found.size_bytes)
             raise _damaged("the store has other bytes than were published")
         return found
@@ -81,6 +81,10 @@ class Downloads:
             return await self._bounded(self._objects.open, ref)
         except ObjectMissing:
             return None
+
+    async def leave(self, found: OpenObject) -> None:
+        """Lets the object's connection or file go; who found it and reads no ``pieces`` of it calls this."""
+        await self._bounded(found.body.close)
 
     async def pieces(self, ref: str, found: OpenObject, sha256: str | None) -> AsyncGenerator[bytes, None]:
         """The bytes, the last piece only once the digest of all is right.
@@ -98,7 +102,7 @@ class Downloads:
                     yield held
                 held = piece
         finally:
-            await self._bounded(found.body.close)
+            await self.leave(found)
         if left != 0 or (sha256 is not None and digest.hexdigest() != sha256):
             log.error("an output is damaged", ref=ref, expected=sha256, got=digest.hexdigest())
             raise OutputDamaged("output: expected the bytes that were published", ref=ref)
