@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _HIDDEN: Final = (403, "AccessDenied")
 """S3 hides absence from credentials that may not list the bucket. Any other 403 is about a key or a clock, not the object."""
+_NO_BUCKET: Final = "NoSuchBucket"
+"""A 404 too, and about the store."""
 
 
 class Reader(Protocol):
@@ -69,7 +71,7 @@ class S3Objects:
         except boto.ClientError as error:
             status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
             code = error.response.get("Error", {}).get("Code", "")
-            if status == HTTPStatus.NOT_FOUND or (status, code) == _HIDDEN:
+            if (status == HTTPStatus.NOT_FOUND and code != _NO_BUCKET) or (status, code) == _HIDDEN:
                 raise ObjectMissing(f"output: expected an object that we may read, got {status} {code}", ref=ref) from error
             raise StoreUnavailable(f"store: expected the object, got {status} {code}", ref=ref) from error
         except (boto.BotoCoreError, OSError) as error:

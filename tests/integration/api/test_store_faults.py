@@ -55,6 +55,36 @@ async def test_a_key_that_the_store_refuses_says_nothing_of_the_object(
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:regen:problem:unavailable")
 
 
+@pytest.fixture
+def reader(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process has a key that may read."""
+    for name, value in s3_server.environment(READER).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("reader")
+@pytest.mark.parametrize("lost", ["a folder", "a folder that is a file", "a bucket"])
+async def test_a_store_that_is_not_there_says_nothing_of_the_object(
+    start: Start, superuser: psycopg.Connection[Any], tmp_path: Path, lost: str
+) -> None:
+    folder = tmp_path / "mount"
+    if lost == "a folder that is a file":
+        folder.touch()
+    url = "s3://nobodys-bucket" if lost == "a bucket" else folder.as_uri()
+    insert(superuser, "j")
+    insert(superuser, "failed")
+    claim(superuser)
+    take_fence(superuser, "j")
+    row = {"name": "a", "ref": f"{url}/document/j/a", "sha256": "0" * 64, "sizeBytes": SIZE, "mediaType": "text/plain"}
+    complete(superuser, "j", ref=f"{url}/document/j/manifest.json", outputs=[row])
+    take_fence(superuser, "failed")
+    fail_run(superuser, "failed")
+    client = await start(output_url=url)
+    for path in ("j/outputs/a", "j/outputs/manifest.json", "failed/log"):
+        answer = await client.get(f"/api/v1/regeneration-jobs/{path}")
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:regen:problem:unavailable")
+
+
 class Breaking:
     """An S3 server that sends the begin of an object, and then closes the connection or says no more until it ends."""
 
