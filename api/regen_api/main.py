@@ -30,7 +30,11 @@ class Server(uvicorn.Server):
 
 
 def server(settings: Settings) -> Server:
-    """The server, not started yet."""
+    """The server, not started yet.
+
+    Raises:
+        SettingsInvalid: a variable that is not ours, of the store, cannot be used.
+    """
     return Server(
         uvicorn.Config(
             create_app(settings),
@@ -57,14 +61,15 @@ def main() -> None:
     """The program."""
     try:
         settings = load_settings()
+        configure_logs(settings.log_level, quiet=["uvicorn.error", "httpx", "botocore"])
+        serving = server(settings)
     except SettingsInvalid as error:
         sys.exit(f"regen-api: {error.message}")
-    configure_logs(settings.log_level, quiet=["uvicorn.error", "httpx", "botocore"])
     logging.getLogger("uvicorn.error").addFilter(_is_news)
     # uvicorn raises the signal that ended it once more, for whoever was there before: an end on request is a success.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    server(settings).run()
+    serving.run()
 
 
 if __name__ == "__main__":
