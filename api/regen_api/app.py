@@ -14,6 +14,7 @@ from regen_api.console import app as console
 from regen_api.envelope import HEADER, Envelope
 from regen_api.jobs import outputs
 from regen_api.jobs import routes as jobs
+from regen_api.jobs.routes import REPLAYED
 from regen_api.parts import Parts
 from regen_api.plans import routes as plans
 
@@ -67,7 +68,7 @@ def _middleware(parts: Parts) -> list[Middleware]:
                 allow_origins=list(settings.cors_origins),
                 allow_methods=["GET", "POST"],
                 allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
-                expose_headers=["ETag", "Location", "Retry-After", HEADER],
+                expose_headers=["ETag", "Location", "Retry-After", REPLAYED, HEADER],
                 max_age=600,
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import sys
@@ -11,7 +12,7 @@ import uvicorn
 
 from regen_api.app import create_app
 from regen_api.settings import Settings, load_settings
-from regen_core.errors import SettingsInvalid
+from regen_core.errors import RegenError, SettingsInvalid
 from regen_core.logs import configure_logs
 
 log = structlog.get_logger("regen.api")
@@ -29,7 +30,11 @@ class Server(uvicorn.Server):
 
 
 def server(settings: Settings) -> Server:
-    """The server, not started yet."""
+    """The server, not started yet.
+
+    Raises:
+        SettingsInvalid: a variable that is not ours, of the store, cannot be used.
+    """
     return Server(
         uvicorn.Config(
             create_app(settings),
@@ -47,17 +52,24 @@ def server(settings: Settings) -> Server:
     )
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """False for an error of ours that uvicorn repeats with its trace: problems.py has logged it in one line."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], RegenError)
+
+
 def main() -> None:
     """The program."""
     try:
         settings = load_settings()
+        configure_logs(settings.log_level, quiet=["uvicorn.error", "httpx", "botocore"])
+        serving = server(settings)
     except SettingsInvalid as error:
         sys.exit(f"regen-api: {error.message}")
-    configure_logs(settings.log_level, quiet=["uvicorn.error", "httpx", "botocore"])
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     # uvicorn raises the signal that ended it once more, for whoever was there before: an end on request is a success.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    server(settings).run()
+    serving.run()
 
 
 if __name__ == "__main__":

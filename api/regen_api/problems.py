@@ -211,10 +211,12 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
+    # Starlette calls this outside of the middleware that gives every other line its request id.
+    named = log.bind(request_id=request.scope.get("regen.request_id", ""))
     if isinstance(error, RegenError):
-        log.error("an answer broke off", error=error.message)  # its message is enough; who raised it knew why
+        named.error("an answer broke off", error=error.message)  # its message is enough; who raised it knew why
     else:
-        log.error("unexpected error", exc_info=error)
+        named.error("unexpected error", exc_info=error)
     return answer(
         request, Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "unexpected error; the log knows the request id")
     )

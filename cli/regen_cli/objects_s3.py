@@ -13,6 +13,7 @@ from botocore.session import get_session
 from regen_cli.objects import ObjectMissing, StoreDenied
 from regen_core.errors import StoreUnavailable
 from regen_core.location import Location
+from regen_core.s3_settings import s3_settings, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,23 +31,27 @@ class S3Reader:
 
     Args:
         environ: the standard ``AWS_*`` variables; credentials are found as every AWS tool finds them.
+
+    Raises:
+        SettingsInvalid: a variable cannot be used; the message names it and shows no value.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
+        settings = s3_settings(environ)
         config = Config(
             connect_timeout=5,
             read_timeout=60,
             retries={"mode": "standard", "total_max_attempts": 4},
             max_pool_connections=16,
             # few other servers own a wildcard domain
-            s3={"addressing_style": "path" if endpoint else "auto"},
+            s3={"addressing_style": "path" if settings.endpoint else "auto"},
         )
-        region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         try:
-            client = get_session().create_client("s3", region_name=region, endpoint_url=endpoint, config=config)
+            client = get_session().create_client(
+                "s3", region_name=settings.region, endpoint_url=settings.endpoint, config=config
+            )
         except (BotoCoreError, ValueError) as error:
-            raise StoreDenied(f"store: expected a usable configuration, got {error}") from error
+            raise unusable(error) from None
         self._client = cast("S3Client", client)
 
     def pages(self, folder: Location) -> Iterator[list[tuple[Location, int]]]:
@@ -75,9 +80,10 @@ def _translated(at: Location) -> Iterator[None]:
     except ClientError as error:
         raise _classified(at, error) from error
     except (NoConnection, HTTPClientError, IncompleteReadError) as error:
-        raise StoreUnavailable(f"store: expected an answer for {at.url}, got {error}") from error
+        # Only its name, here and below: botocore's texts repeat the endpoint, and headers.
+        raise StoreUnavailable(f"store: expected an answer for {at.url}, got {type(error).__name__}") from error
     except BotoCoreError as error:
-        raise StoreDenied(f"store: expected a usable configuration for {at.url}, got {error}") from error
+        raise StoreDenied(f"store: expected a usable configuration for {at.url}, got {type(error).__name__}") from error
 
 
 def _classified(at: Location, error: ClientError) -> RegenError:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from regen_api.console.previews import MAX_LOG_BYTES
 from tests.console.conftest import signed_in
 from tests.console.pictures import sees_pdf
 from tests.console.seed import CSV, Seeded, add, pdf, png, seed, store
@@ -163,4 +164,6 @@ def test_the_log_of_a_failed_job_is_shown_as_text(
     assert "<script>document" not in page
     raw = client.get(f"{path}/log/raw")
     assert (raw.content, raw.headers["Content-Type"]) == (HOSTILE, "text/plain; charset=utf-8")
+    store(outputs, IDS.failed, "executor.log", b"x" * (MAX_LOG_BYTES + 1), "text/plain")
+    assert "Nothing was kept" in client.get(f"{path}/log").text
     assert f'href="/admin/jobs/{IDS.waiting}/log"' not in client.get(f"/admin/jobs/{IDS.waiting}").text

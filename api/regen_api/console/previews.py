@@ -148,7 +148,10 @@ async def _kept_log(request: Request, job: Job | None) -> str | None:
     parts = request.app.state.parts
     ref = None if job is None else outputs.log_ref(parts.settings.output_url, job)
     found = None if ref is None else await parts.downloads.find(ref)
-    if ref is None or found is None or found.size_bytes > MAX_LOG_BYTES:
+    if ref is None or found is None:
+        return None
+    if found.size_bytes > MAX_LOG_BYTES:
+        await parts.downloads.leave(found)
         return None
     return b"".join([piece async for piece in parts.downloads.pieces(ref, found, None)]).decode("utf-8", errors="replace")
 

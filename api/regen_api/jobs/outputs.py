@@ -66,7 +66,7 @@ async def download(
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     found = await parts.downloads.open(output.ref, output.size_bytes)
     return StreamingResponse(
-        parts.downloads.pieces(output.ref, found, output.sha256),
+        parts.downloads.streamed(output.ref, found, output.sha256),
         headers=headers | {"Content-Length": str(output.size_bytes)},
         media_type=output.media_type if _MEDIA_TYPE.fullmatch(output.media_type) else _ANY_BYTES,
     )
@@ -99,7 +99,9 @@ async def read_log(request: Request, caller: Caller, job_id: Annotated[JobId, Pa
     if ref is None or found is None:
         return Response(status_code=HTTPStatus.NO_CONTENT)
     headers = {**_headers(LOG_NAME), "Cache-Control": "private, no-cache", "Content-Length": str(found.size_bytes)}
-    return StreamingResponse(parts.downloads.pieces(ref, found, None), headers=headers, media_type="text/plain; charset=utf-8")
+    return StreamingResponse(
+        parts.downloads.streamed(ref, found, None), headers=headers, media_type="text/plain; charset=utf-8"
+    )
 
 
 def log_ref(output_url: str, job: Job) -> str | None:
@@ -123,7 +125,7 @@ async def _evidence(parts: Parts, job_id: str, name: str) -> Response:
             raise
         raise not_found("output") from error  # releases before made none
     headers = _headers(name) | {"Content-Length": str(found.size_bytes)}
-    return StreamingResponse(parts.downloads.pieces(ref, found, None), headers=headers, media_type=_EVIDENCE[name])
+    return StreamingResponse(parts.downloads.streamed(ref, found, None), headers=headers, media_type=_EVIDENCE[name])
 
 
 def _headers(name: str, sha256: str | None = None) -> dict[str, str]:

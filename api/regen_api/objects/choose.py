@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 def objects_at(url: str, environ: Mapping[str, str], timeout_seconds: float) -> Objects:
-    """Those beneath ``url`` (``s3://bucket/prefix`` or ``file:///folder``), with the standard AWS variables of ``environ``."""
+    """Those beneath ``url`` (``s3://bucket/prefix`` or ``file:///folder``), with the standard AWS variables of ``environ``.
+
+    Raises:
+        SettingsInvalid: one of them cannot be used.
+    """
     if url.startswith("s3://"):
         return S3Objects(s3_reader(environ, timeout_seconds), url)
     return FileObjects(url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -15,7 +16,7 @@ from regen_api.problems import Problem
 from regen_core.errors import RegenError, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from regen_api.objects.port import Objects, OpenObject
 
@@ -30,6 +31,10 @@ log = structlog.get_logger("regen.api.objects")
 
 class OutputDamaged(RegenError):
     """The store's bytes are not those that were published; the answer is broken off before its end."""
+
+
+class BrokenOff(RegenError):
+    """The store broke off once the answer had begun: only the answer's own end can tell the caller."""
 
 
 class Downloads:
@@ -61,7 +66,7 @@ class Downloads:
             log.warning("an output is missing", ref=ref)
             raise _damaged("the store does not have this output")
         if size_bytes is not None and found.size_bytes != size_bytes:
-            await self._bounded(found.body.close)
+            await self.leave(found)
             log.error("an output is damaged", ref=ref, expected=size_bytes, got=found.size_bytes)
             raise _damaged("the store has other bytes than were published")
         return found
@@ -77,7 +82,11 @@ class Downloads:
         except ObjectMissing:
             return None
 
-    async def pieces(self, ref: str, found: OpenObject, sha256: str | None) -> AsyncIterator[bytes]:
+    async def leave(self, found: OpenObject) -> None:
+        """Lets the object's connection or file go; who found it and reads no ``pieces`` of it calls this."""
+        await self._bounded(found.body.close)
+
+    async def pieces(self, ref: str, found: OpenObject, sha256: str | None) -> AsyncGenerator[bytes, None]:
         """The bytes, the last piece only once the digest of all is right.
 
         Raises:
@@ -93,12 +102,26 @@ class Downloads:
                     yield held
                 held = piece
         finally:
-            await self._bounded(found.body.close)
+            await self.leave(found)
         if left != 0 or (sha256 is not None and digest.hexdigest() != sha256):
             log.error("an output is damaged", ref=ref, expected=sha256, got=digest.hexdigest())
             raise OutputDamaged("output: expected the bytes that were published", ref=ref)
         if held:
             yield held
+
+    async def streamed(self, ref: str, found: OpenObject, sha256: str | None) -> AsyncIterator[bytes]:
+        """``pieces``, as the body of an answer whose status is sent before the first one.
+
+        Raises:
+            OutputDamaged: see ``pieces``.
+            BrokenOff: the store broke off.
+        """
+        try:
+            async with aclosing(self.pieces(ref, found, sha256)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except StoreUnavailable as error:
+            raise BrokenOff(error.message, **error.detail) from error
 
     async def _bounded(self, call: Callable[..., Result], *arguments: object) -> Result:
         try:

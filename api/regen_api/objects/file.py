@@ -13,6 +13,9 @@ from regen_api.objects.port import ObjectMissing, OpenObject
 from regen_core.errors import StoreUnavailable
 
 _GONE: Final = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EISDIR, errno.ENAMETOOLONG}
+"""Beneath our folder. Where the folder itself cannot be opened, a mount is lost, and nothing is known of the object."""
+
+_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class FileObjects:
@@ -31,19 +34,23 @@ class FileObjects:
         if parts.scheme != "file" or not names or ".." in names or "\0" in "".join(names):
             raise ObjectMissing("output: expected a reference beneath REGEN_OUTPUT_URL", ref=ref)
         try:
-            return _opened(self._root, names)
+            root = os.open(self._root, _FLAGS | os.O_DIRECTORY)
+        except OSError as error:
+            raise StoreUnavailable(f"store: expected a readable folder, got {error.strerror}", ref=ref) from error
+        try:
+            return _opened(root, names)
         except OSError as error:
             if error.errno in _GONE:
                 raise ObjectMissing("output: expected a readable file", ref=ref) from error
-            raise StoreUnavailable(f"store: expected a readable folder, got {error.strerror}", ref=ref) from error
+            raise StoreUnavailable(f"store: expected a readable file, got {error.strerror}", ref=ref) from error
 
 
-def _opened(root: Path, names: tuple[str, ...]) -> OpenObject:
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-    current = os.open(root, flags | os.O_DIRECTORY)
+def _opened(root: int, names: tuple[str, ...]) -> OpenObject:
+    """Closes ``root``."""
+    current = root
     for name in names:
         try:
-            inner = os.open(name, flags | os.O_NOFOLLOW, dir_fd=current)
+            inner = os.open(name, _FLAGS | os.O_NOFOLLOW, dir_fd=current)
         finally:
             os.close(current)
         current = inner

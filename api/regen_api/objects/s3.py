@@ -12,12 +12,15 @@ from botocore.session import get_session
 
 from regen_api.objects.port import Body, ObjectMissing, OpenObject
 from regen_core.errors import StoreUnavailable
+from regen_core.s3_settings import s3_settings, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _HIDDEN: Final = (403, "AccessDenied")
 """S3 hides absence from credentials that may not list the bucket. Any other 403 is about a key or a clock, not the object."""
+_NO_BUCKET: Final = "NoSuchBucket"
+"""A 404 too, and about the store."""
 
 
 class Reader(Protocol):
@@ -29,25 +32,33 @@ class Reader(Protocol):
 
 
 def s3_reader(environ: Mapping[str, str], timeout_seconds: float) -> Reader:
-    """A client configured by the standard ``AWS_*`` variables; a given endpoint is addressed by path."""
-    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
-    client = get_session().create_client(
-        "s3",
-        region_name=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",
-        endpoint_url=endpoint,
-        config=Config(
-            connect_timeout=timeout_seconds,
-            read_timeout=timeout_seconds,
-            retries={"total_max_attempts": 2},
-            max_pool_connections=40,
-            # The digest that counts is the database's, over the whole object.
-            response_checksum_validation="when_required",
-            s3={"addressing_style": "path" if endpoint else "auto"},
-        ),
-        aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID"),
-        aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY"),
-        aws_session_token=environ.get("AWS_SESSION_TOKEN"),
+    """A client configured by the standard ``AWS_*`` variables; a given endpoint is addressed by path.
+
+    Raises:
+        SettingsInvalid: a variable cannot be used; the message names it and shows no value.
+    """
+    settings = s3_settings(environ)
+    config = Config(
+        connect_timeout=timeout_seconds,
+        read_timeout=timeout_seconds,
+        retries={"total_max_attempts": 2},
+        max_pool_connections=40,
+        # The digest that counts is the database's, over the whole object.
+        response_checksum_validation="when_required",
+        s3={"addressing_style": "path" if settings.endpoint else "auto"},
     )
+    try:
+        client = get_session().create_client(
+            "s3",
+            region_name=settings.region,
+            endpoint_url=settings.endpoint,
+            config=config,
+            aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID") or None,
+            aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY") or None,
+            aws_session_token=environ.get("AWS_SESSION_TOKEN") or None,
+        )
+    except (boto.BotoCoreError, ValueError) as error:
+        raise unusable(error) from None
     return cast("Reader", client)
 
 
@@ -69,7 +80,7 @@ class S3Objects:
         except boto.ClientError as error:
             status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
             code = error.response.get("Error", {}).get("Code", "")
-            if status == HTTPStatus.NOT_FOUND or (status, code) == _HIDDEN:
+            if (status == HTTPStatus.NOT_FOUND and code != _NO_BUCKET) or (status, code) == _HIDDEN:
                 raise ObjectMissing(f"output: expected an object that we may read, got {status} {code}", ref=ref) from error
             raise StoreUnavailable(f"store: expected the object, got {status} {code}", ref=ref) from error
         except (boto.BotoCoreError, OSError) as error:

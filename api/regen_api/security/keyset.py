@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MAX_DOCUMENT_BYTES: Final = 512 * 1024
 
+_FAULTS: Final = (httpx.HTTPError, httpx.InvalidURL, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What a provider that is away, or answers with anything at all, makes of a fetch."""
+
 log = structlog.get_logger("regen.api.keys")
 
 
@@ -32,14 +35,14 @@ class Keyset:
 
     Keys that are known stay in use while the provider does not answer: its outage is not ours, and nobody waits for it but
     whoever names a key that is not known. What it has withdrawn is forgotten with the first fetch that succeeds; nobody is
-    told a key that was not asked after for twice ``keep_seconds``.
+    told a key that was not asked after for twice ``keep_seconds``, nor while the provider is asked after that time.
 
     Args:
         client: with a timeout; closed by its owner, after ``close``.
         discovery_url: the provider's metadata document.
         issuer: what the document must say its issuer is (Discovery 1.0, section 4.3).
         keep_seconds: how long keys are taken as they are.
-        pause_seconds: between two fetches at the least.
+        pause_seconds: between a fetch's end and the next one at the least.
         clock: seconds that never go back.
     """
 
@@ -61,7 +64,7 @@ class Keyset:
         self._clock = clock
         self._keys: dict[str | None, list[Mapping[str, Any]]] = {}
         self._fetched_at: float | None = None
-        self._tried_at: float | None = None
+        self._ended_at: float | None = None
         self._fetching = asyncio.Lock()
         self._background: asyncio.Task[None] | None = None
 
@@ -94,11 +97,11 @@ class Keyset:
         return self._fetched_at is None or self._clock() - self._fetched_at >= self._keep
 
     def _is_forgotten(self) -> bool:
-        """Whether nobody has asked the provider for so long that a key may have been withdrawn long ago."""
-        return self._tried_at is None or self._clock() - self._tried_at >= 2 * self._keep
+        """Whether no fetch has ended for so long that a key may have been withdrawn long ago."""
+        return self._ended_at is None or self._clock() - self._ended_at >= 2 * self._keep
 
     def _is_pausing(self) -> bool:
-        return self._tried_at is not None and self._clock() - self._tried_at < self._pause
+        return self._ended_at is not None and self._clock() - self._ended_at < self._pause
 
     async def _refresh(self, key_id: str | None) -> None:
         async with self._fetching:
@@ -106,13 +109,14 @@ class Keyset:
                 return
             if not self._is_stale() and self._known(key_id):
                 return  # whoever held the lock has fetched it
-            self._tried_at = self._clock()
             try:
                 self._keys = await self._fetch()
-            except (httpx.HTTPError, ValueError, TypeError, KeyError, AttributeError) as error:
+            except _FAULTS as error:
                 log.warning("keys not fetched", url=self._discovery_url, error=f"{type(error).__name__}: {error}")
-                return
-            self._fetched_at = self._clock()
+            else:
+                self._fetched_at = self._clock()
+            # Only now: whoever comes while the provider is asked waits for what it says, and a fetch cut off has said nothing.
+            self._ended_at = self._clock()
 
     async def _fetch(self) -> dict[str | None, list[Mapping[str, Any]]]:
         metadata = await self._document(self._discovery_url)

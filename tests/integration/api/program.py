@@ -68,10 +68,9 @@ class Program:
 
 
 @contextmanager
-def running(database: Database, outputs: Path) -> Iterator[Program]:
-    process = subprocess.Popen(
-        PROGRAM, env=environment(database, REGEN_OUTPUT_URL=outputs.as_uri()), stderr=subprocess.PIPE, text=True
-    )
+def running(database: Database, outputs: Path, **changed: str) -> Iterator[Program]:
+    given = {"REGEN_OUTPUT_URL": outputs.as_uri()} | changed
+    process = subprocess.Popen(PROGRAM, env=environment(database, **given), stderr=subprocess.PIPE, text=True)
     try:
         yield Program(process, outputs)
     finally:

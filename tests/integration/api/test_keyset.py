@@ -44,6 +44,7 @@ class Silent:
         return self
 
     async def __aexit__(self, *raised: object) -> None:
+        self.speaks.set()  # else whoever is still served would be waited for without end
         self._server.close()
         await self._server.wait_closed()
 
@@ -161,6 +162,51 @@ async def test_nobody_waits_for_a_silent_provider_with_a_known_key(clock: Clock)
         await keyset.close()
 
 
+async def test_a_withdrawn_key_is_told_to_nobody_while_the_provider_is_asked_after_a_night(clock: Clock) -> None:
+    async with Silent() as silent, httpx.AsyncClient(timeout=60, trust_env=False) as client:
+        keyset = Keyset(
+            client,
+            discovery_url=silent.issuer + METADATA,
+            issuer=silent.issuer,
+            keep_seconds=300,
+            pause_seconds=10,
+            clock=clock,
+        )
+        await keyset.find("first")
+        silent.speaks.clear()
+        silent.asked.clear()
+        silent.kid = "second"
+        clock.now += 8 * 3600
+        first = asyncio.create_task(keyset.find("first"))
+        await silent.asked.wait()
+        second = asyncio.create_task(keyset.find("first"))
+        await asyncio.sleep(0)
+        silent.speaks.set()
+        assert await asyncio.gather(first, second) == [[], []]
+        assert silent.seen == [METADATA, "/keys"] * 2
+        await keyset.close()
+
+
+async def test_whoever_asked_and_left_settles_nothing(clock: Clock) -> None:
+    async with Silent() as silent, httpx.AsyncClient(timeout=60, trust_env=False) as client:
+        keyset = Keyset(
+            client,
+            discovery_url=silent.issuer + METADATA,
+            issuer=silent.issuer,
+            keep_seconds=300,
+            pause_seconds=10,
+            clock=clock,
+        )
+        silent.speaks.clear()
+        left = asyncio.create_task(keyset.find("first"))
+        await silent.asked.wait()
+        left.cancel()
+        await asyncio.wait([left])
+        silent.speaks.set()
+        assert await ids(keyset, "first") == ["first"]
+        await keyset.close()
+
+
 BROKEN = {
     "down": (METADATA, (503, b"")),
     "keys down": ("/keys", (500, b"")),
@@ -168,6 +214,8 @@ BROKEN = {
     "no object": (METADATA, (200, b"[]")),
     "another issuer": (METADATA, (200, b'{"issuer": "https://evil.example", "jwks_uri": "https://evil.example/keys"}')),
     "no keys": ("/keys", (200, b'{"keys": []}')),
+    "nested without end": (METADATA, (200, b"[" * 100_000)),
+    "an address that is none": (METADATA, (200, b'{"issuer": "ISSUER", "jwks_uri": "http://keys:port/"}')),
     "keys of no kind": ("/keys", (200, b'{"keys": ["x"]}')),
     "no such member": ("/keys", (200, b"{}")),
     "too large": ("/keys", (200, b" " * (MAX_DOCUMENT_BYTES + 1))),
@@ -175,11 +223,15 @@ BROKEN = {
 }
 
 
+def spoil(own: Provider, what: str) -> None:
+    path, (status, body) = BROKEN[what]
+    own.answers[path] = (status, body.replace(b"ISSUER", own.issuer.encode()))
+
+
 @pytest.mark.parametrize("what", BROKEN)
 async def test_known_keys_stay_while_the_provider_is_away(keyset: Keyset, own: Provider, clock: Clock, what: str) -> None:
     await keyset.find("first")
-    path, answer = BROKEN[what]
-    own.answers[path] = answer
+    spoil(own, what)
     clock.now += 301
     assert await ids(keyset, "first") == ["first"]
     assert await keyset.find("second") == []
@@ -191,8 +243,7 @@ async def test_known_keys_stay_while_the_provider_is_away(keyset: Keyset, own: P
 
 @pytest.mark.parametrize("what", BROKEN)
 async def test_without_a_key_nothing_can_be_told(keyset: Keyset, own: Provider, clock: Clock, what: str) -> None:
-    path, answer = BROKEN[what]
-    own.answers[path] = answer
+    spoil(own, what)
     for _ in range(3):
         with pytest.raises(KeysUnavailable):
             await keyset.find("first")

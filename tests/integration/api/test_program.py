@@ -14,6 +14,8 @@ from tests.integration.api.program import KEY, PROGRAM, Program, environment
 if TYPE_CHECKING:
     from tests.database_fixtures import Database
 
+S3 = {"REGEN_OUTPUT_URL": "s3://bucket/prefix"}
+
 
 def test_serves_until_it_is_told_to_end(program: Program) -> None:
     headers = {"Authorization": f"Bearer {KEY}"}
@@ -38,6 +40,11 @@ def test_serves_until_it_is_told_to_end(program: Program) -> None:
         ({"REGEN_ENV": ""}, "REGEN_STATIC_KEY: expected none while REGEN_ENV is production"),
         ({"REGEN_STATIC_KEY": ""}, "REGEN_OIDC_ISSUER: expected the issuer"),
         ({"REGEN_DATABASE_URL": ""}, "REGEN_DATABASE_URL: expected a value, got none"),
+        (S3 | {"AWS_ENDPOINT_URL_S3": f"ada:{KEY}@minio:9000"}, "AWS_ENDPOINT_URL_S3: expected a URL"),
+        (S3 | {"AWS_ENDPOINT_URL_S3": f"http://{KEY}"}, "AWS_ENDPOINT_URL_S3: expected a URL"),
+        (S3 | {"AWS_SECRET_ACCESS_KEY": KEY}, "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: expected both or neither"),
+        (S3 | {"AWS_PROFILE": KEY}, "AWS_*: expected a usable configuration of the S3 client, got ProfileNotFound"),
+        (S3 | {"AWS_METADATA_SERVICE_TIMEOUT": KEY}, "AWS_*: expected a usable configuration of the S3 client, got ValueError"),
     ],
 )
 def test_a_wrong_setting_is_named_and_nothing_starts(database: Database, changed: dict[str, str], message: str) -> None:

@@ -7,6 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from regen_api.objects.download import Downloads
@@ -14,15 +15,18 @@ from regen_api.objects.port import OpenObject
 from regen_api.objects.s3 import S3Objects, s3_reader
 from regen_core.errors import StoreUnavailable
 from regen_devcluster.s3 import READER
-from tests.integration.database.jobs import claim, fail_run, insert
+from tests.integration.api.program import KEY, running
+from tests.integration.database.jobs import claim, complete, fail_run, insert
 from tests.integration.database.jobs import start as take_fence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import psycopg
 
     from regen_devcluster.s3 import S3Server
+    from tests.database_fixtures import Database
     from tests.integration.api.conftest import Start
     from tests.s3_fixtures import Bucket
 
@@ -49,6 +53,36 @@ async def test_a_key_that_the_store_refuses_says_nothing_of_the_object(
     client = await start(output_url=f"{bucket.url}/prefix")
     answer = await client.get("/api/v1/regeneration-jobs/j/log")
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:regen:problem:unavailable")
+
+
+@pytest.fixture
+def reader(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process has a key that may read."""
+    for name, value in s3_server.environment(READER).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("reader")
+@pytest.mark.parametrize("lost", ["a folder", "a folder that is a file", "a bucket"])
+async def test_a_store_that_is_not_there_says_nothing_of_the_object(
+    start: Start, superuser: psycopg.Connection[Any], tmp_path: Path, lost: str
+) -> None:
+    folder = tmp_path / "mount"
+    if lost == "a folder that is a file":
+        folder.touch()
+    url = "s3://nobodys-bucket" if lost == "a bucket" else folder.as_uri()
+    insert(superuser, "j")
+    insert(superuser, "failed")
+    claim(superuser)
+    take_fence(superuser, "j")
+    row = {"name": "a", "ref": f"{url}/document/j/a", "sha256": "0" * 64, "sizeBytes": SIZE, "mediaType": "text/plain"}
+    complete(superuser, "j", ref=f"{url}/document/j/manifest.json", outputs=[row])
+    take_fence(superuser, "failed")
+    fail_run(superuser, "failed")
+    client = await start(output_url=url)
+    for path in ("j/outputs/a", "j/outputs/manifest.json", "failed/log"):
+        answer = await client.get(f"/api/v1/regeneration-jobs/{path}")
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:regen:problem:unavailable")
 
 
 class Breaking:
@@ -98,6 +132,31 @@ async def test_an_object_that_breaks_off_in_the_middle(endpoint: str) -> None:
                 pass
     finally:
         downloads.close()
+
+
+@pytest.mark.parametrize("what", ["output", "log"])
+def test_a_download_that_breaks_off_is_one_line_in_the_log(
+    superuser: psycopg.Connection[Any], database: Database, tmp_path: Path, endpoint: str, what: str
+) -> None:
+    insert(superuser, "j")
+    claim(superuser)
+    take_fence(superuser, "j")
+    if what == "log":
+        fail_run(superuser, "j")
+    else:
+        row = {"name": "a", "ref": "s3://bucket/a", "sha256": "0" * 64, "sizeBytes": SIZE, "mediaType": "text/plain"}
+        complete(superuser, "j", ref="s3://bucket/manifest.json", outputs=[row])
+    store = {"AWS_ENDPOINT_URL_S3": endpoint, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    with running(database, tmp_path, REGEN_OUTPUT_URL="s3://bucket", REGEN_STORE_TIMEOUT_SECONDS="0.5", **store) as program:
+        url = f"{program.url}/api/v1/regeneration-jobs/j/{'log' if what == 'log' else 'outputs/a'}"
+        headers = {"Authorization": f"Bearer {KEY}"}
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(url, headers=headers, timeout=30, trust_env=False)
+        assert program.end() == 0
+    [error] = [line for line in program.lines if line["level"] == "error"]
+    assert error["event"] == "an answer broke off"
+    assert str(error["error"]).startswith("store: expected the whole object, got ")
+    assert error["request_id"] == next(line["request_id"] for line in program.lines if line["event"] == "request")
 
 
 class Failing:

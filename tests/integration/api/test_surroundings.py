@@ -96,6 +96,8 @@ async def test_a_named_origin_may_ask(start: Start) -> None:
     answer = await client.get(JOBS, headers={"Origin": "https://app.example"})
     assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example"
     assert "Access-Control-Allow-Credentials" not in answer.headers
+    shown = {name.strip() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}
+    assert shown == {"ETag", "Idempotency-Replayed", "Location", "Retry-After", "X-Request-ID"}
 
 
 async def test_the_log_tells_who_asked_for_what_and_no_secret(

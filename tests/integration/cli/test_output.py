@@ -90,6 +90,27 @@ def test_a_store_that_does_not_answer(stored: World, folder: Path) -> None:
     done = stored.regen("output", "j", "-d", str(folder), AWS_ENDPOINT_URL_S3="http://127.0.0.1:1")
     assert (done.returncode, contents(folder)) == (7, {})
     assert done.stderr.startswith("regen: store: expected an answer for s3://")
+    assert done.stderr.endswith("got EndpointConnectionError\n")
+
+
+@pytest.mark.parametrize("stored", ["s3"], indirect=True)
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"AWS_ENDPOINT_URL_S3": "ada:hunter2@minio:9000"}, "regen: AWS_ENDPOINT_URL_S3: expected a URL"),
+        ({"AWS_ENDPOINT_URL_S3": "http://ada:hunter2@127.0.0.1:1"}, "regen: AWS_ENDPOINT_URL_S3: expected a URL"),
+        ({"AWS_ENDPOINT_URL_S3": "http://hunter2 of ours"}, "regen: AWS_ENDPOINT_URL_S3: expected a URL"),
+        ({"AWS_SESSION_TOKEN": "hunter2\n"}, "regen: AWS_SESSION_TOKEN: expected printable characters"),
+        ({"AWS_ACCESS_KEY_ID": ""}, "regen: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: expected both or neither"),
+        ({"AWS_PROFILE": "hunter2"}, "regen: AWS_*: expected a usable configuration of the S3 client, got ProfileNotFound"),
+    ],
+)
+def test_a_wrong_setting_of_the_store_is_named(stored: World, folder: Path, wrong: dict[str, str], message: str) -> None:
+    stored.completed("j")
+    done = stored.regen("output", "j", "-d", str(folder), **wrong)
+    assert (done.returncode, contents(folder)) == (2, {})
+    assert done.stderr.startswith(message)
+    assert "hunter2" not in done.stderr
 
 
 @pytest.mark.parametrize("stored", ["s3"], indirect=True)
