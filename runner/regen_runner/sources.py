@@ -148,7 +148,8 @@ def _opened_s3(source: Source, environ: Mapping[str, str]) -> Iterator[BinaryIO]
         msg = f"source {source.name}: expected s3://bucket/key, got a URI without one of them"
         raise ValidationFailed(msg, source=source.name) from error
     except BotoCoreError as error:
-        msg = f"source {source.name}: expected an object, got {error}"
+        # Only its name: botocore's texts repeat the endpoint, and headers.
+        msg = f"source {source.name}: expected an object, got {type(error).__name__}"
         raise SourceUnavailable(msg, source=source.name) from error
 
 
