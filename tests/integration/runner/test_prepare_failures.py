@@ -208,6 +208,14 @@ def test_that_a_file_source_needs_permission(pod: Pod, database: Database, tmp_p
     assert failure(pod, database)["message"] == "source data.csv: expected scheme https, http or s3, got file"
 
 
+def test_that_a_folder_is_no_file_source(pod: Pod, database: Database, tmp_path: Path) -> None:
+    pod.extra["REGEN_ALLOW_FILE_SOURCES"] = "true"
+    add_job(database, with_source(tmp_path.as_uri()))
+    error = failure(pod, database)
+    assert (error["classification"], error["retryable"]) == ("validation", False)
+    assert error["message"].startswith("source data.csv: expected a file that can be read, got [Errno 21] Is a directory")
+
+
 def test_that_a_permitted_file_source_is_read(pod: Pod, database: Database, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(CONTENT)
