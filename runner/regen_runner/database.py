@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
-from regen_core.errors import DatabaseUnavailable, RegenError, SettingsInvalid
+from regen_core.database.connection import connection_parameters
+from regen_core.errors import DatabaseUnavailable, RegenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,11 +66,7 @@ class RunnerDatabase:
         Raises:
             SettingsInvalid: ``url`` is no connection URL; its text is not repeated, since it holds a password.
         """
-        try:
-            given = conninfo_to_dict(url)
-        except psycopg.Error:
-            msg = "REGEN_DATABASE_URL: expected a PostgreSQL connection URL, got one that cannot be read"
-            raise SettingsInvalid(msg) from None
+        given = connection_parameters("REGEN_DATABASE_URL", url)
         self._parameters = {**_CONNECTION, "application_name": application_name, **given}
 
     def start(self, start: Start) -> StartAnswer:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MAX_MESSAGE_CHARACTERS: Final = 4096
 MAX_DETAIL_CHARACTERS: Final = {"field": 512, "expected": 1024, "limit": 1024, "trace": 8 * 1024}
 """The details that an executor may give, and how long they may be."""
+_TEXTS: Final = ("message", "version")
+"""What else of a report is text for people; a class's value may well be the word of a classification."""
 MAX_VERSION_CHARACTERS: Final = 128
 MAX_MEDIA_TYPE_CHARACTERS: Final = 255
 _THE_EXECUTORS_OWN: Final = frozenset(
@@ -155,7 +157,7 @@ def _reported(line: bytes, enforced: Mapping[str, Any], status: int | None, envi
 
 
 def _without_secrets(report: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """A failure's report without the class's secrets, before anything of it is cut: half a secret is not known for one."""
+    """A failure's report without secrets, before anything of it is cut: half a secret is not known for one."""
     from regen_runner.scrubbing import forms, hide, secrets_of  # noqa: PLC0415 - only failures need it, and patterns cost time
 
     known = forms(secrets_of(environ))
@@ -163,16 +165,17 @@ def _without_secrets(report: dict[str, Any], environ: Mapping[str, str]) -> dict
     def shown(values: Mapping[str, Any]) -> dict[str, Any]:
         return {key: hide(value, known) if isinstance(value, str) else value for key, value in values.items()}
 
+    told = shown({key: report[key] for key in _TEXTS if key in report})
     detail = report.get("detail")
     if not isinstance(detail, dict):
-        return shown(report)
+        return {**report, **told}
     detail = shown(detail)
     trace = detail.get("trace")
     if isinstance(trace, str) and trace.startswith("…"):
         # The child cut it there, perhaps through a secret.
         edge = max(map(len, known), default=0)
         detail["trace"] = f"…{trace[1 + edge :]}"
-    return {**shown(report), "detail": detail}
+    return {**report, **told, "detail": detail}
 
 
 def _artifacts(value: Any) -> tuple[DeclaredArtifact, ...]:

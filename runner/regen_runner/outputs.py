@@ -106,6 +106,7 @@ def checked_outputs(
 
     Raises:
         OutputRefused: names the first entry that is not as it must be.
+        OSError: no descriptor is left to look with.
     """
     _check_declaration(declared, max_files)
     _make_room(len(declared) + _OTHER_DESCRIPTORS)
@@ -151,6 +152,7 @@ def _open_folder(out: Path) -> int:
     try:
         return os.open(out, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
+        _pass_our_own(error)
         msg = f"outputs: expected a folder in REGEN_OUT_DIR, got {error.strerror}"
         raise OutputRefused(msg) from error
 
@@ -166,9 +168,16 @@ def _open_beneath(folder: int, name: str) -> int:
     try:
         return _openat2(folder, name)
     except OSError as error:
+        _pass_our_own(error)
         if error.errno == errno.ENOENT:
             raise _refused(name, "the declared file", "none") from error
         raise _refused(name, "a regular file", f"one that cannot be opened ({error.strerror})") from error
+
+
+def _pass_our_own(error: OSError) -> None:
+    """Raises what says nothing of the executor's folder: too few descriptors in this process, or on this machine."""
+    if error.errno in {errno.EMFILE, errno.ENFILE}:
+        raise error
 
 
 def _openat2(folder: int, name: str) -> int:

@@ -98,10 +98,12 @@ def run(settings: PublishSettings, database: RunnerDatabase, stop: Stop, environ
         return EXIT_TROUBLE, str(error)
     deadline = _deadline(settings, evidence)
     patience = Patience(deadline, stop, settings.grace_seconds * _REPORT_SHARE)
+    purpose = "store the outputs"
     try:
         outcome = _outcome(settings, evidence, stop, deadline - settings.grace_seconds, environ)
         if isinstance(outcome, Complete):
             keep_log(settings, evidence.job_type, stop, patience, environ)
+            purpose = "report what was stored"
             accepted = report_completion(database, outcome, patience)
             return (0, "completed") if accepted else (EXIT_REFUSED, "the report was refused: the job has ended otherwise")
     except RegenError as error:
@@ -109,7 +111,7 @@ def run(settings: PublishSettings, database: RunnerDatabase, stop: Stop, environ
         outcome = error.as_job_error()
     except Exception as error:  # noqa: BLE001 - the fence is ours: left alone, the job would count as lost, with no reason
         log_trace("publish failed", error)
-        message = f"publish: expected to store the outputs, got {type(error).__name__}: {error}"
+        message = f"publish: expected to {purpose}, got {type(error).__name__}: {error}"
         outcome = JobError(Classification.INTERNAL, message)
     keep_log(settings, evidence.job_type, stop, patience, environ)
     return _failed(settings, database, evidence, outcome, patience)

@@ -28,6 +28,13 @@ SECONDS: Final = 5.0
 
 def keep_log(settings: PublishSettings, job_type: str, stop: Stop, patience: Patience, environ: Mapping[str, str]) -> None:
     """Stores the log that execute's supervisor left, if it left one; never raises."""
+    try:
+        _keep(settings, job_type, stop, patience, environ)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the job's own end matters more
+        _log_failure(error)
+
+
+def _keep(settings: PublishSettings, job_type: str, stop: Stop, patience: Patience, environ: Mapping[str, str]) -> None:
     content = _left(settings.result_dir)
     if not content or stop.requested_at is not None:
         return
@@ -36,16 +43,22 @@ def keep_log(settings: PublishSettings, job_type: str, stop: Stop, patience: Pat
     def put() -> None:
         try:
             _put(settings.output_url, environ, key, content)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the job's own end matters more
-            log("executor's log not stored", error=f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 - as above
+            _log_failure(error)
         finally:
             os.close(ending)
 
     ended, ending = os.pipe2(os.O_CLOEXEC)
-    threading.Thread(target=put, name="log", daemon=True).start()
-    # A put that is abandoned may still land: it is whole then, or not there.
-    stop.wait(min(SECONDS, patience.remaining()), ended)
-    os.close(ended)
+    try:
+        threading.Thread(target=put, name="log", daemon=True).start()
+        # A put that is abandoned may still land: it is whole then, or not there.
+        stop.wait(min(SECONDS, patience.remaining()), ended)
+    finally:
+        os.close(ended)
+
+
+def _log_failure(error: Exception) -> None:
+    log("executor's log not stored", error=f"{type(error).__name__}: {error}")
 
 
 def _left(folder: Path) -> bytes:

@@ -5,12 +5,14 @@ The supervisor does it, since it alone sees both the log and the executor's vari
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 HIDDEN: Final = "[secret]"
 CLASS_VARIABLES: Final = "EXECUTOR_"
@@ -20,9 +22,10 @@ SHORTEST_SECRET: Final = len(HIDDEN)
 
 _KEY_BEGINS: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 _KEY_ENDS: Final = "-----END"
+_BOUNDARY: Final = "-----"
 # Each looks a bounded way ahead, or at each character once: the log is the executor's, and may be made to be slow.
+_USER: Final = re.compile(r"(?<=://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)")
 _PATTERNS: Final = (
-    (re.compile(r"(?<=://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)"), HIDDEN),
     (
         re.compile(
             r"(?i)\b(authorization\b[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?(?:(?:bearer|basic|token) )?)[^\s\"',;]{1,4096}"
@@ -49,17 +52,33 @@ def secrets_of(environ: Mapping[str, str]) -> list[str]:
 
 
 def forms(secrets: Iterable[str]) -> list[str]:
-    """Each secret that is long enough, as it is and percent-encoded, the longest first."""
-    long = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
-    every = {form for secret in long for form in (secret, quote(secret), quote(secret, safe=""))}
+    """Each secret that is long enough, and each such line of it, in the ways in which programs show texts; longest first."""
+    every = {form for secret in secrets for text in _texts(secret) for form in _shown(text)}
     return sorted(every, key=len, reverse=True)
 
 
+def _texts(secret: str) -> Iterator[str]:
+    """What of a secret may be shown alone, without the white space around it: a file's last line ends in one."""
+    whole = secret.strip()
+    for text in (whole, *map(str.strip, whole.splitlines())):
+        # A boundary of PEM is no secret, and another key in the log is known by it.
+        if len(text) >= SHORTEST_SECRET and (text == whole or not text.startswith(_BOUNDARY)):
+            yield text
+
+
+def _shown(text: str) -> Iterator[str]:
+    data = os.fsencode(text)
+    yield from (text, quote(data), quote(data, safe=""), quote_plus(data))
+    yield from (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+    # With the other kind of quotes within, repr escapes those of the first.
+    yield from (repr(text)[1:-1], repr(f'"{text}')[2:-1], ascii(text)[1:-1], repr(data)[2:-1], repr(b'"' + data)[3:-1])
+
+
 def hide(text: str, known: Sequence[str]) -> str:
-    """``text`` with the ``known`` secrets hidden, and nothing else changed."""
+    """``text`` with the ``known`` secrets, private keys and the users of URLs hidden, and nothing else changed."""
     for form in known:
         text = text.replace(form, HIDDEN)
-    return text
+    return _USER.sub(HIDDEN, _without_keys(text))
 
 
 def scrub(content: bytes, known: Sequence[str]) -> bytes:
@@ -68,7 +87,7 @@ def scrub(content: bytes, known: Sequence[str]) -> bytes:
     It never gets longer.
     """
     text = content.decode("utf-8", "replace").replace("\N{REPLACEMENT CHARACTER}", "?")
-    text = _without_keys(_TERMINAL.sub("", hide(text, known)))
+    text = hide(_TERMINAL.sub("", text), known)
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return _CONTROL.sub("?", text).encode()[: len(content)]

@@ -148,7 +148,8 @@ def _opened_s3(source: Source, environ: Mapping[str, str]) -> Iterator[BinaryIO]
         msg = f"source {source.name}: expected s3://bucket/key, got a URI without one of them"
         raise ValidationFailed(msg, source=source.name) from error
     except BotoCoreError as error:
-        msg = f"source {source.name}: expected an object, got {error}"
+        # Only its name: botocore's texts repeat the endpoint, and headers.
+        msg = f"source {source.name}: expected an object, got {type(error).__name__}"
         raise SourceUnavailable(msg, source=source.name) from error
 
 
@@ -156,12 +157,16 @@ def _opened_s3(source: Source, environ: Mapping[str, str]) -> Iterator[BinaryIO]
 def _opened_file(source: Source) -> Iterator[BinaryIO]:
     parts = urlsplit(source.uri)
     try:
-        descriptor = os.open(unquote(parts.path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = open(unquote(parts.path), "rb", opener=_without_waiting)  # noqa: SIM115 - a Path takes no opener
     except (OSError, ValueError) as error:
         msg = f"source {source.name}: expected a file that can be read, got {error}"
         raise ValidationFailed(msg, source=source.name) from error
-    with os.fdopen(descriptor, "rb") as file:
+    with file:
         yield file
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 @contextmanager

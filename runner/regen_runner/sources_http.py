@@ -30,6 +30,11 @@ _METADATA_ADDRESSES: Final = {
     ipaddress.ip_address("192.0.0.192"),  # Oracle Cloud
 }
 """Where clouds serve credentials outside of the link-local ranges."""
+_LAST_FOUR_BYTES: Final = (
+    ipaddress.IPv6Network("64:ff9b::/96"),  # NAT64 (RFC 6052)
+    ipaddress.IPv6Network("::/96"),  # IPv4-compatible (RFC 4291)
+)
+"""Networks whose addresses end in one of IPv4."""
 
 
 class AddressRefused(Exception):
@@ -37,17 +42,30 @@ class AddressRefused(Exception):
 
 
 class _WholeBody:
-    """A body whose early end is an error; ``HTTPResponse.read`` with a size takes it for the end (http.client)."""
+    """A body that is read as it comes, and whose early end is an error.
+
+    ``HTTPResponse.read`` with a size waits for all of it, so that one who sends a byte now and then keeps the reader from
+    looking at its deadline; and it takes an early end for the end. ``read1`` does not count what is left (http.client,
+    Python 3.11).
+    """
 
     def __init__(self, source: Source, answer: HTTPResponse) -> None:
         self._source = source
         self._answer = answer
+        self._left = answer.length
 
     def read(self, size: int) -> bytes:
+        """What has come, ``size`` bytes of it at the most; empty at the end."""
+        if self._left is None:
+            with _told(self._source):
+                return self._answer.read1(size)
+        if not self._left:
+            return b""
         with _told(self._source):
-            block = self._answer.read(size)
-            if not block and self._answer.length:
-                raise IncompleteRead(b"", self._answer.length)
+            block = self._answer.read1(min(size, self._left))
+            if not block:
+                raise IncompleteRead(b"", self._left)
+        self._left -= len(block)
         return block
 
 
@@ -64,6 +82,7 @@ def open_http(source: Source) -> Iterator[BinaryIO]:
     try:
         yield cast("BinaryIO", _WholeBody(source, answer))
     finally:
+        answer.close()  # which the connection has let go of already where the server closes it
         connection.close()
 
 
@@ -179,7 +198,13 @@ def refuse_own_addresses(text: str) -> None:
     """
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        address = inner or address
+        address = _embedded(address) or address
     if address.is_link_local or address.is_multicast or address.is_unspecified or address in _METADATA_ADDRESSES:
         raise AddressRefused(text)
+
+
+def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that packets to ``address`` may be sent to."""
+    if any(address in network for network in _LAST_FOUR_BYTES):
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]

@@ -14,7 +14,7 @@ import random
 import secrets
 import time
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from botocore import exceptions as boto
 from botocore.config import Config
@@ -54,6 +54,8 @@ _TRANSIENT_CODES: Final = {
     "Throttling",
     "ThrottlingException",
 }
+_ONE_LINE: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION")
+"""Variables that become part of a header; a Secret made from a file often ends in a line's end, which no header may hold."""
 _DIGEST_CODES: Final = {"BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
 
 
@@ -67,6 +69,7 @@ def s3_client(environ: Mapping[str, str]) -> S3Client:
         StoreDenied: a variable cannot be used; the message names it and shows no value.
     """
     endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
+    _check_settings(environ, endpoint)
     config = Config(
         connect_timeout=5,
         read_timeout=60,
@@ -93,6 +96,20 @@ def s3_client(environ: Mapping[str, str]) -> S3Client:
     return cast("S3Client", client)
 
 
+def _check_settings(environ: Mapping[str, str], endpoint: str | None) -> None:
+    """Refuses what botocore takes, though no request can be made with it."""
+    for name in _ONE_LINE:
+        if not environ.get(name, "").isprintable():
+            raise StoreDenied(f"{name}: expected printable characters on one line, got others beside them")
+    try:
+        parts = urlsplit(endpoint or "")
+        is_usable = parts.username is None and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise StoreDenied(_wrong_endpoint(environ))
+
+
 def _wrong_setting(error: Exception, environ: Mapping[str, str]) -> str:
     """What is wrong with the variables. botocore's own text may repeat a value, and an endpoint may hold a password."""
     if isinstance(error, PartialCredentialsError):
@@ -102,8 +119,12 @@ def _wrong_setting(error: Exception, environ: Mapping[str, str]) -> str:
         return f"{name}: expected a region such as us-east-1, got another text"
     if isinstance(error, BotoCoreError):
         return f"AWS_*: expected a usable configuration of the S3 client, got {type(error).__name__}"
+    return _wrong_endpoint(environ)
+
+
+def _wrong_endpoint(environ: Mapping[str, str]) -> str:
     name = "AWS_ENDPOINT_URL_S3" if environ.get("AWS_ENDPOINT_URL_S3") else "AWS_ENDPOINT_URL"
-    return f"{name}: expected a URL that begins with https:// or http://, got another text"
+    return f"{name}: expected a URL that begins with https:// or http:// and names no user, got another text"
 
 
 class S3Store:
@@ -216,7 +237,8 @@ class S3Store:
                     return
                 failure = _classified(key, error)
             except (boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError) as error:
-                failure = StoreUnavailable(f"store: expected an answer for {key}, got {error}", key=key)
+                # Only its name: botocore's texts repeat the endpoint, and headers.
+                failure = StoreUnavailable(f"store: expected an answer for {key}, got {type(error).__name__}", key=key)
             except (OSError, BotoCoreError) as error:
                 raise _final(key, error) from error
             else:
@@ -244,7 +266,7 @@ def _classified(key: str, error: ClientError) -> StoreUnavailable:
 def _final(key: str, error: Exception) -> RegenError:
     if isinstance(error, OSError):
         return OutputRefused(f"output {key}: expected a readable file, got {error.strerror or error}", key=key)
-    return StoreDenied(f"store: expected a usable configuration for {key}, got {error}", key=key)
+    return StoreDenied(f"store: expected a usable configuration for {key}, got {type(error).__name__}", key=key)
 
 
 def _from_head(size: int, checksum: str) -> StoredObject | None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _PNG_END: Final = b"IEND\xaeB`\x82"
 _JPEG_END: Final = b"\xff\xd9"
 _RIFF: Final = 8
+_SIXTEEN_BITS: Final = "RGB;16B"
+"""Pillow's word for colours of which it drops the lower bits, and so what tells a transparent one from others like it."""
 
 
 def opened(content: bytes, kind: SourceFormat, field: str) -> Image.Image:
@@ -38,7 +40,10 @@ def opened(content: bytes, kind: SourceFormat, field: str) -> Image.Image:
                 _bound(image.size, field)
                 if _is_cut_off(content, kind):
                     raise InvalidInput(field, f"expected a whole {named} file, got one that is cut off")
+                is_reduced = any(tile.args == _SIXTEEN_BITS for tile in image.tile)
                 image.load()
+                if is_reduced and "transparency" in image.info:
+                    raise InvalidInput(field, "expected 8 bits a sample where one colour of a PNG is transparent, got 16")
                 return _in_srgb(_upright(image))
     except Image.DecompressionBombError as error:
         raise InvalidInput(field, f"expected an image of {MAX_PIXELS} pixels at the most, got more") from error
@@ -75,15 +80,24 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _in_srgb(image: Image.Image) -> Image.Image:
-    has_alpha = image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info
-    wanted = "RGBA" if has_alpha else "RGB"
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I"):
-        # Sixteen bits a sample: the upper eight.
-        image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+        image = _reduced(image)
+    has_alpha = image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info
+    wanted = "RGBA" if has_alpha else "RGB"
     if isinstance(profile, bytes):
         image = _converted(image, profile, wanted)
     return _bare(image.convert(wanted))
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    """The upper eight of the sixteen bits of grey; what is transparent is told by all of them."""
+    whole = image.convert("I")
+    grey = whole.point(lambda value: value * (1 / 256)).convert("L")
+    clear = image.info.get("transparency")
+    if clear is None:
+        return grey
+    return Image.merge("LA", (grey, whole.point([0 if value == clear else 255 for value in range(1 << 16)], "L")))
 
 
 def _converted(image: Image.Image, profile: bytes, wanted: str) -> Image.Image:

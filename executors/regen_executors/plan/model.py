@@ -19,6 +19,8 @@ MIN_LESSON_MINUTES: Final = 20
 MAX_LESSON_MINUTES: Final = 600
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")]
+DraftId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,96}$")]
+"""Short enough that a hyphen and a lesson's number make an ``Id`` of it."""
 Line = Annotated[str, Field(min_length=1, max_length=2000)]
 
 
@@ -59,7 +61,7 @@ class DraftLesson(_Part):
 class DraftModule(_Part):
     """A module as a provider makes it. ``prerequisites`` are ids of modules that come before it."""
 
-    id: Id
+    id: DraftId
     title: Line
     goal: Line
     prerequisites: Annotated[tuple[Id, ...], Field(max_length=20)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -113,6 +114,26 @@ def test_that_a_missing_s3_source_is_named(pod: Pod, database: Database, bucket:
     assert failure(pod, database)["message"] == "source data.csv: expected an object, got NoSuchKey"
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({}, "source data.csv: expected an object, got EndpointConnectionError"),
+        ({"AWS_SESSION_TOKEN": "hunter2\n"}, "AWS_SESSION_TOKEN: expected printable characters on one line"),
+        ({"AWS_ENDPOINT_URL_S3": "http://ada:hunter2@127.0.0.1:9"}, "AWS_ENDPOINT_URL_S3: expected a URL"),
+    ],
+)
+def test_that_no_setting_of_the_store_is_repeated(pod: Pod, database: Database, setting: dict[str, str], message: str) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        pod.extra.update({"AWS_ENDPOINT_URL_S3": nobody, "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"} | setting)
+        pod.extra["REGEN_SOURCE_RETRY_SECONDS"] = "0"
+        add_job(database, with_source("s3://bucket/key"))
+        error = failure(pod, database)
+    assert error["message"].startswith(message)
+    assert "hunter2" not in error["message"] + pod.message()
+
+
 def test_that_a_wrong_instruction_is_named(pod: Pod, database: Database) -> None:
     add_job(database, {**INSTRUCTION, "inputs": "text"})
     error = failure(pod, database)
@@ -185,6 +206,14 @@ def test_that_a_file_source_needs_permission(pod: Pod, database: Database, tmp_p
     source.write_bytes(CONTENT)
     add_job(database, with_source(source.as_uri()))
     assert failure(pod, database)["message"] == "source data.csv: expected scheme https, http or s3, got file"
+
+
+def test_that_a_folder_is_no_file_source(pod: Pod, database: Database, tmp_path: Path) -> None:
+    pod.extra["REGEN_ALLOW_FILE_SOURCES"] = "true"
+    add_job(database, with_source(tmp_path.as_uri()))
+    error = failure(pod, database)
+    assert (error["classification"], error["retryable"]) == ("validation", False)
+    assert error["message"].startswith("source data.csv: expected a file that can be read, got [Errno 21] Is a directory")
 
 
 def test_that_a_permitted_file_source_is_read(pod: Pod, database: Database, tmp_path: Path) -> None:

@@ -8,10 +8,16 @@ import pytest
 
 from regen_core.errors import Classification, JobError
 from regen_core.names import LOG_NAME
+from regen_runner.database import RunnerDatabase
+from regen_runner.patience import Stop
+from regen_runner.publish import run
+from regen_runner.settings import PublishSettings
 from tests.integration.runner.pods import Pod, add_job, job
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_mock import MockerFixture
 
     from tests.database_fixtures import Database
     from tests.s3_fixtures import Bucket
@@ -74,6 +80,32 @@ def test_a_store_that_is_away_changes_no_failure(fenced: Pod, database: Database
     fenced.leave(error=FAILURE)
     assert fenced.run("publish")[0] == 0
     assert end(database) == ("FAILED", "executor")
+
+
+@pytest.mark.parametrize(("error", "expected"), [(None, ("COMPLETED", None)), (FAILURE, ("FAILED", "executor"))])
+def test_a_process_that_may_start_no_thread_ends_the_job_as_it_would(
+    fenced: Pod, database: Database, mocker: MockerFixture, error: JobError | None, expected: tuple[str, Any]
+) -> None:
+    fenced.leave(error=error, **({} if error else {"a_txt": b"one"}))
+    settings = PublishSettings.from_environment(fenced.environment())
+    stop = Stop()
+    # The name in that module alone: the database's watchdog is a thread too.
+    threads = mocker.patch("regen_runner.run_log.threading")
+    threads.Thread.side_effect = RuntimeError("can't start new thread")
+    try:
+        assert run(settings, RunnerDatabase(fenced.database_url, "test"), stop, {})[0] == 0
+    finally:
+        stop.close()
+    threads.Thread.assert_called_once()
+    assert end(database) == expected
+
+
+def test_a_folder_in_its_place_changes_no_end(fenced: Pod, database: Database) -> None:
+    fenced.path("result", LOG_NAME).unlink()
+    fenced.path("result", LOG_NAME).mkdir()
+    fenced.leave(a_txt=b"one")
+    assert fenced.run("publish")[0] == 0
+    assert end(database) == ("COMPLETED", None)
 
 
 def test_a_link_in_its_place_is_not_followed(fenced: Pod, database: Database, outputs: Path) -> None:

@@ -187,8 +187,26 @@ def test_that_as_many_outputs_as_may_be_set_are_stored(fenced: Pod, database: Da
     assert len(output_rows(database)) == MOST_OUTPUTS
 
 
-def test_that_what_nobody_foresaw_fails_the_job_as_internal(fenced: Pod, database: Database, mocker: MockerFixture) -> None:
-    mocker.patch("regen_runner.store.open_store", side_effect=LookupError("what nobody foresaw"))
+def test_that_a_process_without_a_descriptor_left_does_not_blame_the_executor(
+    fenced: Pod, database: Database, outputs: Path
+) -> None:
+    fenced.leave(**{f"a{number}_txt": b"" for number in range(64)})
+    assert fenced.run("publish", limits="ulimit -n 48")[0] == 0
+    state, _, error = job_of(database)
+    assert error is not None
+    assert (state, error["classification"]) == ("FAILED", "internal")
+    assert "Too many open files" in error["message"]
+    assert files_beneath(outputs) == {}
+
+
+@pytest.mark.parametrize(
+    ("seam", "purpose"),
+    [("store.open_store", "store the outputs"), ("publish.report_completion", "report what was stored")],
+)
+def test_that_what_nobody_foresaw_fails_the_job_as_internal(
+    fenced: Pod, database: Database, mocker: MockerFixture, seam: str, purpose: str
+) -> None:
+    mocker.patch(f"regen_runner.{seam}", side_effect=LookupError("what nobody foresaw"))
     fenced.leave(a_txt=b"one")
     settings = PublishSettings.from_environment(fenced.environment())
     stop = Stop()
@@ -198,7 +216,7 @@ def test_that_what_nobody_foresaw_fails_the_job_as_internal(fenced: Pod, databas
         stop.close()
     assert (status, message) == (
         0,
-        "failed: internal: publish: expected to store the outputs, got LookupError: what nobody foresaw",
+        f"failed: internal: publish: expected to {purpose}, got LookupError: what nobody foresaw",
     )
     state, _, error = job_of(database)
     assert error is not None

@@ -41,6 +41,14 @@ def test_that_the_media_type_is_kept(bucket: Bucket) -> None:
         ({"AWS_ACCESS_KEY_ID": "hunter2"}, "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: expected both"),
         ({"AWS_REGION": "hunter2 of ours"}, "AWS_REGION: expected a region"),
         ({"AWS_DEFAULT_REGION": "hunter2 of ours"}, "AWS_DEFAULT_REGION: expected a region"),
+        ({"AWS_ENDPOINT_URL_S3": "http://ada:hunter2@minio:9000"}, "AWS_ENDPOINT_URL_S3: expected a URL"),
+        ({"AWS_ENDPOINT_URL_S3": "http://ada:hunter2@minio:port"}, "AWS_ENDPOINT_URL_S3: expected a URL"),
+        ({"AWS_ENDPOINT_URL": "http://hunter2:99999"}, "AWS_ENDPOINT_URL: expected a URL"),
+        ({"AWS_ACCESS_KEY_ID": "hunter2\n"}, "AWS_ACCESS_KEY_ID: expected printable characters on one line"),
+        ({"AWS_SECRET_ACCESS_KEY": "hunter2\n"}, "AWS_SECRET_ACCESS_KEY: expected printable characters on one line"),
+        ({"AWS_SESSION_TOKEN": "hunter2\r\nx: y"}, "AWS_SESSION_TOKEN: expected printable characters on one line"),
+        ({"AWS_SESSION_TOKEN": "hunter2\udcff"}, "AWS_SESSION_TOKEN: expected printable characters on one line"),
+        ({"AWS_REGION": "hunter2\n"}, "AWS_REGION: expected printable characters on one line"),
     ],
 )
 def test_that_a_setting_which_cannot_be_used_is_denied_by_name(environment: dict[str, str], named: str) -> None:

@@ -28,6 +28,7 @@ def test_that_a_server_which_is_not_there_is_unavailable() -> None:
         with pytest.raises(StoreUnavailable) as caught:
             open_store("s3://bucket/prefix", environment).put(KEY, OURS, digest(OURS), "text/html")
     assert caught.value.as_job_error().retryable
+    assert caught.value.message == f"store: expected an answer for {KEY}, got EndpointConnectionError"
 
 
 @pytest.mark.parametrize(

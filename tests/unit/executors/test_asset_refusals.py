@@ -109,15 +109,15 @@ def test_what_is_damaged_is_refused_or_read_and_never_a_crash(run: Run, kind: st
             assert refused.field == "inputs.source"  # noqa: PT017 - either is right
 
 
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
 def _png_of(width: int, height: int) -> bytes:
     """A PNG of that size whose pixels are all zero: a few kilobytes that would be gigabytes."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     pixels = zlib.compress(bytes(min(64 << 20, (1 + (width + 7) // 8) * 64)), 9)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize(("width", "height"), [(8000, 5001), (10_000, 10_000), (100_000, 100_000), (2**31 - 1, 2**31 - 1)])
@@ -128,8 +128,7 @@ def test_a_decompression_bomb_is_refused_before_a_pixel_is_decoded(run: Run, wid
 def test_a_bomb_of_text_is_refused(run: Run) -> None:
     whole = encoded(picture(), "png")
     text = b"zip\0\0" + zlib.compress(bytes(64 << 20), 9)
-    chunk = struct.pack(">I", len(text)) + b"zTXt" + text + struct.pack(">I", zlib.crc32(b"zTXt" + text))
-    assert _refused(run, whole[:33] + chunk + whole[33:], "a.png")
+    assert _refused(run, whole[:33] + _chunk(b"zTXt", text) + whole[33:], "a.png")
 
 
 @pytest.mark.parametrize(
@@ -180,3 +179,14 @@ def test_an_svg_with_an_image_inside_of_it_is_drawn(run: Run) -> None:
 def test_a_source_of_too_many_bytes_is_capped(run: Run) -> None:
     with pytest.raises(Capped, match=r"^inputs\.source: "):
         run("asset", GOOD | {"source": "a.svg"}, {"a.svg": b" " * (MAX_SVG_BYTES + 1)})
+
+
+@pytest.mark.parametrize("clear", [0x8040, 0x80])
+def test_one_transparent_colour_of_sixteen_bits_is_refused_rather_than_mistaken(run: Run, clear: int) -> None:
+    pixel = zlib.compress(b"\0" + struct.pack(">3H", 0x8040, 0x80, 0x80))
+    head = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">2I5B", 1, 1, 16, 2, 0, 0, 0))
+    rest = _chunk(b"IDAT", pixel) + _chunk(b"IEND", b"")
+    assert run("asset", GOOD, {"a.png": head + rest})
+    transparent = head + _chunk(b"tRNS", struct.pack(">3H", clear, 0x80, 0x80)) + rest
+    expected = "expected 8 bits a sample where one colour of a PNG is transparent, got 16"
+    assert _refused(run, transparent, "a.png") == expected

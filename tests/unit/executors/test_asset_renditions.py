@@ -150,6 +150,18 @@ def test_every_kind_of_pixel_is_read(run: Run, mode: str) -> None:
         assert made.getpixel((0, 0)) == (0x80, 0x80, 0x80)
 
 
+@pytest.mark.parametrize("profile", [None, linear_grey_profile()], ids=["no profile", "a profile"])
+@pytest.mark.parametrize("clear", [0x8040, 0x80])
+def test_the_one_transparent_grey_is_told_by_all_of_its_bits(run: Run, profile: bytes | None, clear: int) -> None:
+    image = Image.new("I;16", (3, 1))
+    for x, grey in enumerate([0x8040, 0x8041, 0x0080]):
+        image.putpixel((x, 0), grey)
+    made = _one(run, encoded(image, "png", transparency=clear, icc_profile=profile), "a.png")
+    assert [made.getpixel((x, 0))[3] for x in range(3)] == [0 if grey == clear else 255 for grey in (0x8040, 0x8041, 0x80)]  # type: ignore[index]
+    if profile is None:
+        assert [made.getpixel((x, 0))[0] for x in range(3)] == [0x80, 0x80, 0]  # type: ignore[index]
+
+
 def test_transparency_stays_or_is_filled(run: Run) -> None:
     clear = encoded(Image.new("RGBA", (4, 4), (255, 0, 0, 0)), "png")
     assert _one(run, clear, "a.png").getpixel((0, 0)) == (255, 0, 0, 0)

@@ -143,8 +143,8 @@ _CHANGES: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
         lambda c: [module.update(id=_WORD, prerequisites=[]) for module in c["modules"]],
         "modules.1.id: expected an id of its own",
     ),
-    # Assembling makes a lesson's id of its module's, which leaves it too long.
-    (lambda c: c["modules"][-1].update(id=_WORD.ljust(100, "x")), "id: String should match"),
+    # Assembling makes a lesson's id of its module's, which has three characters more.
+    (lambda c: c["modules"][1].update(id=_WORD.ljust(98, "x")), "modules.1.id: String should match"),
 ]
 
 
@@ -156,6 +156,15 @@ def test_what_is_wrong_with_an_answer_is_told_by_its_place_in_none_of_the_provid
         _ask(server)
     assert str(caught.value).startswith(f"the provider's answer is no curriculum: {told}")
     assert _WORD not in str(caught.value)
+
+
+def test_an_id_of_a_module_may_be_as_long_as_its_lessons_leave_it() -> None:
+    def lengthen(curriculum: dict[str, Any]) -> None:
+        last = curriculum["modules"][-1]
+        last.update(id=_WORD.ljust(97, "x"), lessons=last["lessons"][:1] * 30)
+
+    with chat_server(_says(_changed(lengthen))) as server:
+        assert len(_ask(server).modules[-1].id) == 97
 
 
 def test_a_rule_of_plans_that_an_answer_breaks_is_not_told_in_the_rules_own_words(monkeypatch: pytest.MonkeyPatch) -> None:

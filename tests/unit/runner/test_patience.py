@@ -42,7 +42,7 @@ def stop(request: pytest.FixtureRequest) -> Iterator[Stop]:
 
 
 def test_a_request_ends_it(stop: Stop) -> None:
-    thread = threading.Thread(target=stop.wait, args=(LONG,))
+    thread = threading.Thread(target=stop.wait, args=(LONG,), daemon=True)
     thread.start()
     stop.request()
     thread.join(60)
@@ -52,7 +52,7 @@ def test_a_request_ends_it(stop: Stop) -> None:
 def test_the_end_of_another_pipe_ends_it(stop: Stop) -> None:
     ended, ending = os.pipe2(os.O_CLOEXEC)
     try:
-        thread = threading.Thread(target=stop.wait, args=(LONG, ended))
+        thread = threading.Thread(target=stop.wait, args=(LONG, ended), daemon=True)
         thread.start()
         os.close(ending)
         thread.join(60)

@@ -80,8 +80,11 @@ def test_that_a_wrong_value_is_named_with_what_was_expected(name: str, value: st
     assert "hunter2" not in caught.value.message
 
 
-def test_that_a_database_url_which_libpq_cannot_read_is_named_without_its_text() -> None:
-    with pytest.raises(SettingsInvalid, match=r"^REGEN_DATABASE_URL: expected a PostgreSQL connection URL") as caught:
-        RunnerDatabase("postgresql://runner:hunter2@db/regen?no_such_option=1", "test")
+@pytest.mark.parametrize(
+    "url", ["postgresql://runner:hunter2@db/regen?no_such_option=1", "postgresql://runner:hunter2\udcff@db/regen"]
+)
+def test_that_a_database_url_which_libpq_cannot_read_is_named_without_its_text(url: str) -> None:
+    with pytest.raises(SettingsInvalid, match=r"^REGEN_DATABASE_URL: expected a libpq connection string") as caught:
+        RunnerDatabase(url, "test")
     assert "hunter2" not in caught.value.message
     assert caught.value.__suppress_context__

@@ -9,13 +9,18 @@ from typing import Any
 import pytest
 
 from regen_core.envelope import MAX_ENVELOPE_BYTES, DeclaredArtifact, ResultEnvelope
-from regen_core.errors import Classification
+from regen_core.errors import Classification, JobError
 from regen_runner.execute_verdict import MAX_DETAIL_CHARACTERS, MAX_MESSAGE_CHARACTERS, Verdict, envelope, judge
 from regen_runner.scrubbing import HIDDEN
 from regen_runner.supervisor import Outcome
 
 SECRET = "ΔΘΛΞΠΣΦΨΩ"
 """Of letters that no other text here has."""
+FROM_FILE = "sk-hunter2hunter2\n"
+HEADER = b"Bearer sk-hunter2hunter2\n"
+PASSWORD = "p@ss'word\\1x"
+SENTENCE = 'dürfte "niemand" lesen'
+PEM = "-----BEGIN PRIVATE KEY-----\nMIIEabcdefgh\nxyzxyzxyzxyz=\n-----END PRIVATE KEY-----\n"
 OPENING = json.dumps({"sandbox": {"mode": "require"}}).encode() + b"\n"
 GOOD: dict[str, Any] = {"ok": True, "version": "2", "artifacts": [{"name": "a", "mediaType": "text/plain"}]}
 BAD: dict[str, Any] = {"ok": False, "version": "2", "classification": "executor", "message": "m", "detail": {}}
@@ -105,6 +110,47 @@ def test_no_half_of_a_secret_is_left_where_a_text_is_cut(shift: int) -> None:
     kept = json.dumps(verdict.error.as_json(), ensure_ascii=False)
     assert not set(SECRET) & set(kept.replace(HIDDEN, ""))
     assert verdict.error.detail["trace"].endswith(f"ttt{HIDDEN}")
+
+
+def judged(environ: dict[str, str], **report: Any) -> JobError:
+    error = judge(Outcome(status=0, said=said({**BAD, **report})), 10, environ).error
+    assert error is not None
+    return error
+
+
+@pytest.mark.parametrize(
+    ("secret", "message", "left"),
+    [
+        (FROM_FILE, "refused sk-hunter2hunter2", f"refused {HIDDEN}"),
+        (FROM_FILE, f"Invalid header value {HEADER!r}", f"Invalid header value b'Bearer {HIDDEN}\\n'"),
+        (PASSWORD, f"No such file: {'/etc/' + PASSWORD!r}", f'No such file: "/etc/{HIDDEN}"'),
+        (PASSWORD, f"got {PASSWORD + chr(34)!r}", f"got '{HIDDEN}\"'"),
+        (SENTENCE, json.dumps({"key": SENTENCE}), f'{{"key": "{HIDDEN}"}}'),
+        (SENTENCE, json.dumps({"key": SENTENCE}, ensure_ascii=False), f'{{"key": "{HIDDEN}"}}'),
+        (SENTENCE, ascii(SENTENCE), f"'{HIDDEN}'"),
+        (SENTENCE, repr(SENTENCE.encode()), f"b'{HIDDEN}'"),
+        ("a key: niemand's", "https://x/?key=a+key%3A+niemand%27s", f"https://x/?key={HIDDEN}"),
+        (PEM, f"cannot load {PEM!r}", f"cannot load '{HIDDEN}\\n'"),
+        (PEM, "line 2 is MIIEabcdefgh, and no key", f"line 2 is {HIDDEN}, and no key"),
+        ("short\n", "short\n", "short\n"),
+        ("", "cannot reach https://ada:hunter2hunter2@host:443", f"cannot reach https://{HIDDEN}@host:443"),
+        ("", f"cannot load\n{PEM}at all", f"cannot load\n{HIDDEN}\nat all"),
+    ],
+)
+def test_no_secret_is_told_however_it_is_written(secret: str, message: str, left: str) -> None:
+    told = judged({"EXECUTOR_KEY": secret}, message=message, detail={"expected": message, "trace": message})
+    assert (told.message, told.detail) == (left, {"expected": left, "trace": left})
+
+
+def test_another_key_than_the_classs_is_known_by_its_first_line() -> None:
+    other = PEM.replace("MIIEabcdefgh", "MIIEotherwise")
+    assert "MIIE" not in judged({"EXECUTOR_KEY": PEM}, message=f"made\n{other}").message
+
+
+@pytest.mark.parametrize("word", ["validation", "resources"])
+def test_a_value_of_the_class_may_be_the_word_of_a_classification(word: str) -> None:
+    told = judged({"EXECUTOR_PROFILE": word}, classification=word, message=f"no {word}")
+    assert (told.classification, told.message) == (word, f"no {HIDDEN}")
 
 
 def test_an_envelope_is_never_larger_than_publish_reads() -> None:
