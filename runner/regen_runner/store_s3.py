@@ -14,14 +14,15 @@ import random
 import secrets
 import time
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from botocore import exceptions as boto
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, InvalidRegionError, PartialCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
-from regen_core.errors import OutputExists, OutputRefused, RegenError, StoreUnavailable, StoreUnsafe
+from regen_core.errors import OutputExists, OutputRefused, RegenError, SettingsInvalid, StoreUnavailable, StoreUnsafe
+from regen_core.s3_settings import s3_settings, unusable
 from regen_runner.store import (
     PROBE_KEY,
     StoreDenied,
@@ -54,8 +55,6 @@ _TRANSIENT_CODES: Final = {
     "Throttling",
     "ThrottlingException",
 }
-_ONE_LINE: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION")
-"""Variables that become part of a header; a Secret made from a file often ends in a line's end, which no header may hold."""
 _DIGEST_CODES: Final = {"BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
 
 
@@ -68,8 +67,10 @@ def s3_client(environ: Mapping[str, str]) -> S3Client:
     Raises:
         StoreDenied: a variable cannot be used; the message names it and shows no value.
     """
-    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
-    _check_settings(environ, endpoint)
+    try:
+        settings = s3_settings(environ)
+    except SettingsInvalid as error:
+        raise StoreDenied(error.message) from error
     config = Config(
         connect_timeout=5,
         read_timeout=60,
@@ -78,53 +79,21 @@ def s3_client(environ: Mapping[str, str]) -> S3Client:
         # Our own SHA-256 is sent; nothing is added to it.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        s3={"addressing_style": "path" if endpoint else "auto"},
+        s3={"addressing_style": "path" if settings.endpoint else "auto"},
     )
-    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     try:
         client = get_session().create_client(
             "s3",
-            region_name=region,
-            endpoint_url=endpoint,
+            region_name=settings.region,
+            endpoint_url=settings.endpoint,
             config=config,
             aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID"),
             aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY"),
             aws_session_token=environ.get("AWS_SESSION_TOKEN"),
         )
     except (BotoCoreError, ValueError) as error:
-        raise StoreDenied(_wrong_setting(error, environ)) from error
+        raise StoreDenied(unusable(error).message) from None
     return cast("S3Client", client)
-
-
-def _check_settings(environ: Mapping[str, str], endpoint: str | None) -> None:
-    """Refuses what botocore takes, though no request can be made with it."""
-    for name in _ONE_LINE:
-        if not environ.get(name, "").isprintable():
-            raise StoreDenied(f"{name}: expected printable characters on one line, got others beside them")
-    try:
-        parts = urlsplit(endpoint or "")
-        is_usable = parts.username is None and parts.port != 0
-    except ValueError:
-        is_usable = False
-    if not is_usable:
-        raise StoreDenied(_wrong_endpoint(environ))
-
-
-def _wrong_setting(error: Exception, environ: Mapping[str, str]) -> str:
-    """What is wrong with the variables. botocore's own text may repeat a value, and an endpoint may hold a password."""
-    if isinstance(error, PartialCredentialsError):
-        return "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: expected both or neither, got one"
-    if isinstance(error, InvalidRegionError):
-        name = "AWS_REGION" if environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
-        return f"{name}: expected a region such as us-east-1, got another text"
-    if isinstance(error, BotoCoreError):
-        return f"AWS_*: expected a usable configuration of the S3 client, got {type(error).__name__}"
-    return _wrong_endpoint(environ)
-
-
-def _wrong_endpoint(environ: Mapping[str, str]) -> str:
-    name = "AWS_ENDPOINT_URL_S3" if environ.get("AWS_ENDPOINT_URL_S3") else "AWS_ENDPOINT_URL"
-    return f"{name}: expected a URL that begins with https:// or http:// and names no user, got another text"
 
 
 class S3Store:
