@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from regen_core.errors import RegenError
+from regen_core.errors import RegenError, ValidationFailed
 from regen_core.names import job_name
 from regen_core.states import Fail, FailCondition, JobStatus
 from regen_operator.gather import Look
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from regen_operator.kube import KubeClient
     from regen_operator.launcher import Launcher
     from regen_operator.metrics import Metrics
-    from regen_operator.rows import JobFacts, JobRow
+    from regen_operator.rows import FailOutcome, JobFacts, JobRow
     from regen_operator.settings import Settings
 
 log = structlog.get_logger("regen.reconciler")
@@ -261,12 +261,24 @@ class Reconciler:
     async def _fail_rows(self, fails: Sequence[Fail]) -> set[str]:
         if not fails:
             return set()
-        outcomes = await self._tools.database.fail(fails)
+        outcomes = await self._write_failures(fails)
         for outcome in outcomes:
             if not outcome.is_failed:
                 log.info("job moved on", job_id=outcome.job_id, outcome=outcome.outcome)
         self._changed()
         return {outcome.job_id for outcome in outcomes if outcome.is_failed}
+
+    async def _write_failures(self, fails: Sequence[Fail]) -> list[FailOutcome]:
+        """One error that the database refuses keeps no other job from its end, nor its own."""
+        try:
+            return await self._tools.database.fail(fails)
+        except ValidationFailed as error:
+            if len(fails) > 1:
+                return [outcome for one in fails for outcome in await self._write_failures([one])]
+            [fail] = fails
+            log.warning("error of a job is refused", job_id=fail.job_id, error=error.message)
+            plain = replace(fail.error, message="what ended it cannot be written down", detail={})
+            return await self._tools.database.fail([replace(fail, error=plain)])
 
     async def _delete_job(self, snapshot: Snapshot, why: str) -> None:
         job = snapshot.job
