@@ -179,5 +179,12 @@ def test_a_part_of_everywhere_that_no_exception_would_hold_for_is_refused(cidr: 
     assert f"got {cidr};" in str(refused.value)
 
 
+def test_the_api_reads_where_the_runner_writes_whatever_the_address_holds() -> None:
+    """The kubelet takes $(NAME) for a reference and $$ for $; the operator writes $$ for the runner."""
+    found = objects({"api": API, "runner": {"outputUrl": "s3://bucket/$(HOME)/$$x"}})
+    [container] = find(found, "Deployment", "regen-api")["spec"]["template"]["spec"]["containers"]
+    assert {"name": "REGEN_OUTPUT_URL", "value": "s3://bucket/$$(HOME)/$$$$x"} in container["env"]
+
+
 def test_the_required_values_are_required_alone() -> None:
     assert texts({}) == texts(REQUIRED)
