@@ -149,7 +149,7 @@ class Reconciler:
         """Looks at ``ids`` once and does what the verdicts say.
 
         Raises:
-            RegenError: nothing more was done; the same round may be repeated.
+            RegenError: a part was not done, and none is under way any more; the same round may be repeated.
         """
         began = time.monotonic()
         facts = await self._tools.database.facts(ids)
@@ -158,7 +158,10 @@ class Reconciler:
         decided = [(snapshot, decide(snapshot)) for snapshot in await self._look(list(facts.values()))]
         failing = [(snapshot, verdict) for snapshot, verdict in decided if verdict.action is Action.FAIL]
         await self._fail(failing)
-        await asyncio.gather(*(self._act(s, v, began) for s, v in decided if v.action is not Action.FAIL))
+        acts = (self._act(s, v, began) for s, v in decided if v.action is not Action.FAIL)
+        for error in await asyncio.gather(*acts, return_exceptions=True):
+            if error is not None:
+                raise error
 
     async def _look(self, facts: Sequence[JobFacts]) -> list[Snapshot]:
         """What is known of each; a job of which the API server did not tell is put off and left out."""
