@@ -84,7 +84,8 @@ class Census:
         if self._leads():
             await self._walk_audit()
         else:
-            self._leave_audit()
+            # What the walk found is the leader's to say. It is kept: a lease may be lost for a moment.
+            self._metrics.audit_broken.set(0)
 
     async def _see_durability(self) -> None:
         """Says once that the server may forget commits, and again when the reason changes."""
@@ -125,8 +126,3 @@ class Census:
         if len(page) < AUDIT_PAGE:
             self._broken_before, self._broken_now, self._walked = self._broken_now, 0, 0
         self._metrics.audit_broken.set(max(self._broken_before, self._broken_now))
-
-    def _leave_audit(self) -> None:
-        """What the walk found is the leader's to say; whoever leads next begins a walk of its own."""
-        self._walked = self._broken_before = self._broken_now = 0
-        self._metrics.audit_broken.set(0)

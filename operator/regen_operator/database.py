@@ -40,7 +40,10 @@ QUERIES: Final[Mapping[str, LiteralString]] = {
 
 
 class StatementTimedOut(DatabaseUnavailable):
-    """The server ended the statement at its deadline: there was more to do than fits into it."""
+    """The statement was ended, by the server or by us, mostly at its deadline: there was more to do than fits into it.
+
+    An administrator's ``pg_cancel_backend`` looks the same; so does a server that fell silent once it was asked.
+    """
 
 
 _REFUSED_VALUES: Final = frozenset({sqlstates.UNCLEAN_INSERT, sqlstates.INVALID_ARGUMENT})
@@ -222,10 +225,8 @@ class Database:
     async def _all(self, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         began = time.monotonic()
         try:
-            # The client's own deadline covers a server that no longer answers at all.
-            async with _translated(name), asyncio.timeout(self._timeout * 1.5), self._pool.connection() as connection:
-                cursor = await connection.execute(QUERIES[name], parameters)
-                rows = await cursor.fetchall()
+            async with _translated(name):
+                rows = await self._ask(name, parameters)
         except RegenError as error:
             self.on_call(name, time.monotonic() - began, _FAILURES.get(type(error), "failed"))
             raise
@@ -235,6 +236,19 @@ class Database:
         self.on_call(name, time.monotonic() - began, None)
         self.last_success = time.monotonic()
         return rows
+
+    async def _ask(self, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        asked = False
+        try:
+            # The client's own deadline covers a server that no longer answers at all, and one that has none of ours.
+            async with asyncio.timeout(self._timeout * 1.5), self._pool.connection() as connection:
+                asked = True
+                cursor = await connection.execute(QUERIES[name], parameters)
+                return await cursor.fetchall()
+        except TimeoutError as error:
+            if not asked:
+                raise
+            raise StatementTimedOut(f"database: {name} was not answered ({type(error).__name__})") from error
 
 
 def _facts(row: tuple[Any, ...]) -> JobFacts:
@@ -258,7 +272,7 @@ async def _translated(name: str) -> AsyncIterator[None]:
     except psycopg.errors.QueryCanceled as error:
         raise StatementTimedOut(f"database: {name} was not answered ({type(error).__name__})") from error
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TimeoutError, OSError) as error:
-        # Covers admin shutdown, cancelled and timed-out statements, serialization failures and lost connections.
+        # Covers admin shutdown, locks that were waited for too long, serialization failures and lost connections.
         raise DatabaseUnavailable(f"database: {name} was not answered ({type(error).__name__})") from error
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         raise ValidationFailed(f"database: {name} refused its values ({_primary(error)})") from error

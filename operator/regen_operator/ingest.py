@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from regen_operator.database import Database
     from regen_operator.kube import Json, KubeClient
     from regen_operator.mirror_cache import Entry, MirrorCache
+    from regen_operator.rows import Ingested
 
 log = structlog.get_logger("regen.ingest")
 
@@ -55,17 +57,34 @@ class Ingester:
         else:
             await self._insert(entry, body)
 
+    async def secure(self, body: Json) -> None:
+        """Makes the row of an object that is about to be made again: should the object get lost, its job does not.
+
+        What cannot be a row is refused where the object stands anew.
+
+        Raises:
+            RegenError: the database did not answer, or failed; nothing was done.
+        """
+        metadata = body["metadata"]
+        if is_reserved(metadata["name"]) or metadata["namespace"] not in self._namespaces:
+            return
+        with suppress(ValidationFailed):
+            await self._make_row(body)
+
+    async def _make_row(self, body: Json) -> Ingested:
+        application = read_application(body, self._cluster)
+        return await self._database.ingest(
+            job_id=uuid.uuid4().hex,
+            instruction=application.instruction,
+            priority=application.priority,
+            requested_by=application.requested_by,
+            key=application.key,
+            retry_of=application.retry_of,
+        )
+
     async def _insert(self, entry: Entry, body: Json) -> None:
         try:
-            application = read_application(body, self._cluster)
-            made = await self._database.ingest(
-                job_id=uuid.uuid4().hex,
-                instruction=application.instruction,
-                priority=application.priority,
-                requested_by=application.requested_by,
-                key=application.key,
-                retry_of=application.retry_of,
-            )
+            made = await self._make_row(body)
         except ValidationFailed as error:
             await self._refuse(entry, "Invalid", error.message)
             return

@@ -218,6 +218,8 @@ class KubeClient:
                 now = _server_clock(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(f"Kubernetes API: {verb} {path} was not answered ({type(error).__name__})") from error
+        if response.status < 400 and "kind" not in content:
+            raise Unavailable(f"Kubernetes API: {verb} {path} was answered {response.status} with no object that can be read")
         if response.status < 500 and response.status != 429:
             self.last_success = time.monotonic()
         if response.status >= 400:

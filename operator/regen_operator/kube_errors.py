@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from regen_operator.observers import clean
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -88,8 +90,8 @@ def is_refusal(message: str) -> bool:
 
 def error_of(status: int, body: Mapping[str, Any], headers: Mapping[str, str], call: str) -> KubeError:
     """The error for an answer of 400 or more; ``body`` is a ``Status`` object where the server sent one."""
-    reason = str(body.get("reason") or "")
-    message = f"Kubernetes API: {call} answered {status} ({str(body.get('message') or reason)[:1000]})"
+    reason = clean(body.get("reason"))
+    message = f"Kubernetes API: {call} answered {status} ({clean(body.get('message') or reason)})"
     if status == 409 and reason == "AlreadyExists":
         return AlreadyExists(message, reason=reason)
     kind = _BY_STATUS.get(status)

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from regen_operator.settings import Settings
 
 log = structlog.get_logger("regen.operator")
+
+DEEPEST: Final = 12_000
+"""Nested calls. The API server takes JSON of 10,000 levels, and who may apply one such object must not stop the operator."""
 
 
 class Operator:
@@ -298,6 +301,7 @@ async def run_until_signal(settings: Settings, classes: Classes) -> None:
 
 def main() -> None:
     """The program."""
+    sys.setrecursionlimit(DEEPEST)
     try:
         settings = load_settings()
         configure_logs(settings.log_level, quiet=["kopf"])  # kopf says every event at INFO

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
     from regen_operator.database import Database
     from regen_operator.ingest import Ingester
-    from regen_operator.kube import KubeClient
+    from regen_operator.kube import Json, KubeClient
     from regen_operator.metrics import Metrics
-    from regen_operator.mirror_cache import Entry, MirrorCache
+    from regen_operator.mirror_cache import Entry, Key, MirrorCache
     from regen_operator.rows import JobFacts, QueueFacts
     from regen_operator.settings import Settings
     from regen_operator.transitions import Transitions
@@ -52,11 +52,13 @@ SET_ASIDE_SECONDS: Final = 60.0
 
 @dataclass(slots=True)
 class Memory:
-    """What the mirror remembers between passes; all of it may be lost."""
+    """What the mirror remembers between passes; all of it may be lost, but ``to_put_back`` is better not."""
 
     set_aside: dict[str, float] = field(default_factory=dict)
     accepted: dict[str, tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
     """uid → (the status that we wrote, the status that the API server kept of it)."""
+    to_put_back: dict[Key, Json] = field(default_factory=dict)
+    """Objects made by hand that we delete in order to make them again, until they are there."""
 
 
 class Mirror:
@@ -136,6 +138,7 @@ class Mirror:
         Raises:
             RegenError: what is wanted is not known, so nothing was deleted.
         """
+        await self._each(self._guarded(key[1], partial(self._put_back, key)) for key in list(self._memory.to_put_back))
         await self._each(
             self._guarded(entry.name, partial(self._ingester.ingest, entry))
             for entry in self._cache.by_hand()
@@ -281,12 +284,36 @@ class Mirror:
     async def _make_again(self, entry: Entry) -> None:
         """Deletes an object whose past the rows do not know; one made by hand is put back as it was applied."""
         log.warning("custom resource is made again", resource=f"{entry.namespace}/{entry.name}", job_id=entry.job_id)
-        body = None if entry.is_mirror else again((await self._kube.get(CUSTOM, entry.namespace, entry.name)).body)
+        if not entry.is_mirror:
+            body = again((await self._kube.get(CUSTOM, entry.namespace, entry.name)).body)
+            await self._ingester.secure(body)
+            self._memory.to_put_back[entry.key] = body
         await self._delete(entry)
-        if body is not None:
-            answer = await self._kube.create(CUSTOM, entry.namespace, body)
-            self._cache.observe(answer.body)
+        if not entry.is_mirror:
+            await self._put_back(entry.key)
         self._hint.set()
+
+    async def _put_back(self, key: Key) -> None:
+        """Makes the object of this key that we deleted; while it cannot be made, every pass tries again."""
+        namespace, name = key
+        if self._memory.set_aside.get(name, 0.0) > time.monotonic():
+            return
+        try:
+            answer = await self._kube.create(CUSTOM, namespace, self._memory.to_put_back[key])
+        except AlreadyExists:
+            answer = await self._kube.get(CUSTOM, namespace, name)
+            if "deletionTimestamp" in answer.body["metadata"]:
+                self._set_aside_briefly(name)  # a finalizer holds the old one
+                return
+        except NotFound:
+            log.warning("custom resource is not made again: its namespace is gone", resource=f"{namespace}/{name}")
+            del self._memory.to_put_back[key]
+            return
+        except Unprocessable as error:
+            self._set_aside(name, error.message)
+            return
+        del self._memory.to_put_back[key]
+        self._cache.observe(answer.body)
 
     async def _tell_failure(self, entry: Entry, status: Mapping[str, Any], facts: JobFacts) -> None:
         owner = Owner(entry.namespace, entry.name, entry.uid)

@@ -130,7 +130,7 @@ def pod_view(body: Mapping[str, Any]) -> PodView:
         uid=metadata["uid"],
         phase=status.get("phase") or "Pending",
         node=(body.get("spec") or {}).get("nodeName"),
-        reason=status.get("reason") or "",
+        reason=clean(status.get("reason")),
         message=clean(status.get("message")),
         deletion_at=moment(deletion) if deletion else None,
         disruption=conditions.get("DisruptionTarget"),
@@ -295,8 +295,8 @@ def _container(entry: Mapping[str, Any]) -> ContainerView:
     message = clean((terminated or waiting or {}).get("message"))
     return ContainerView(
         name=entry["name"],
-        waiting=None if waiting is None else str(waiting.get("reason") or "Waiting"),
-        terminated=None if terminated is None else str(terminated.get("reason") or "Terminated"),
+        waiting=None if waiting is None else clean(waiting.get("reason") or "Waiting"),
+        terminated=None if terminated is None else clean(terminated.get("reason") or "Terminated"),
         exit_code=None if terminated is None else terminated.get("exitCode"),
         message=message,
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from regen_core.errors import RegenError
+from regen_core.errors import RegenError, ValidationFailed
 from regen_core.names import job_name
 from regen_core.states import Fail, FailCondition, JobStatus
 from regen_operator.gather import Look
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from regen_operator.kube import KubeClient
     from regen_operator.launcher import Launcher
     from regen_operator.metrics import Metrics
-    from regen_operator.rows import JobFacts, JobRow
+    from regen_operator.rows import FailOutcome, JobFacts, JobRow
     from regen_operator.settings import Settings
 
 log = structlog.get_logger("regen.reconciler")
@@ -149,7 +149,7 @@ class Reconciler:
         """Looks at ``ids`` once and does what the verdicts say.
 
         Raises:
-            RegenError: nothing more was done; the same round may be repeated.
+            RegenError: a part was not done, and none is under way any more; the same round may be repeated.
         """
         began = time.monotonic()
         facts = await self._tools.database.facts(ids)
@@ -158,7 +158,10 @@ class Reconciler:
         decided = [(snapshot, decide(snapshot)) for snapshot in await self._look(list(facts.values()))]
         failing = [(snapshot, verdict) for snapshot, verdict in decided if verdict.action is Action.FAIL]
         await self._fail(failing)
-        await asyncio.gather(*(self._act(s, v, began) for s, v in decided if v.action is not Action.FAIL))
+        acts = (self._act(s, v, began) for s, v in decided if v.action is not Action.FAIL)
+        for error in await asyncio.gather(*acts, return_exceptions=True):
+            if error is not None:
+                raise error
 
     async def _look(self, facts: Sequence[JobFacts]) -> list[Snapshot]:
         """What is known of each; a job of which the API server did not tell is put off and left out."""
@@ -261,12 +264,24 @@ class Reconciler:
     async def _fail_rows(self, fails: Sequence[Fail]) -> set[str]:
         if not fails:
             return set()
-        outcomes = await self._tools.database.fail(fails)
+        outcomes = await self._write_failures(fails)
         for outcome in outcomes:
             if not outcome.is_failed:
                 log.info("job moved on", job_id=outcome.job_id, outcome=outcome.outcome)
         self._changed()
         return {outcome.job_id for outcome in outcomes if outcome.is_failed}
+
+    async def _write_failures(self, fails: Sequence[Fail]) -> list[FailOutcome]:
+        """One error that the database refuses keeps no other job from its end, nor its own."""
+        try:
+            return await self._tools.database.fail(fails)
+        except ValidationFailed as error:
+            if len(fails) > 1:
+                return [outcome for one in fails for outcome in await self._write_failures([one])]
+            [fail] = fails
+            log.warning("error of a job is refused", job_id=fail.job_id, error=error.message)
+            plain = replace(fail.error, message="what ended it cannot be written down", detail={})
+            return await self._tools.database.fail([replace(fail, error=plain)])
 
     async def _delete_job(self, snapshot: Snapshot, why: str) -> None:
         job = snapshot.job

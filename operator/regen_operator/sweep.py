@@ -117,12 +117,13 @@ class Sweep:
         """Auditing never stops a sweep (rule R10). Looks back to before the last repair that looked at all there was."""
         now = asyncio.get_running_loop().time()
         wanted = ABSENCE_SECONDS if self._repaired_at is None else now - self._repaired_at
-        since = min(wanted, self._reach)
+        since, margin = min(wanted, self._reach), self._settings.resync_seconds * 10
         try:
-            repaired = await self._database.repair_audit(limit=REPAIR_LIMIT, seconds=since + self._settings.resync_seconds * 10)
+            repaired = await self._database.repair_audit(limit=REPAIR_LIMIT, seconds=since + margin)
         except StatementTimedOut as error:
-            # Where so many jobs ended that one look takes too long, a shorter one must still be made.
-            self._reach = since / SHORTER
+            # Where so many jobs ended that one look takes too long, a shorter one must still be made. From nothing it would
+            # not grow again.
+            self._reach = max(since / SHORTER, margin)
             log.warning("audit trail not repaired", error=error.message, seconds=since)
             return
         except RegenError as error:

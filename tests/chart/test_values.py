@@ -153,13 +153,37 @@ def test_images_by_digest_are_taken_where_they_are_required() -> None:
         texts(merged(values, {"api": {**API, "image": "api:1"}}))
 
 
+FETCH: dict[str, Any] = {"classes": {"fetch": {"timeLimitSeconds": 1, "egress": "open"}}}
+
+
+def open_blocks(**open_egress: list[str]) -> list[dict[str, Any]]:
+    """The addresses that a class with `egress: open` may reach."""
+    policy = find(objects({**FETCH, "network": {"openEgress": open_egress}}), "NetworkPolicy", "regen-runner-open-egress")
+    return [one["ipBlock"] for one in policy["spec"]["egress"][0]["to"]]
+
+
 def test_private_networks_are_excepted_from_everywhere_and_from_nothing_else() -> None:
-    fetch = {"classes": {"fetch": {"timeLimitSeconds": 1, "egress": "open"}}}
-    cidrs = {"network": {"openEgress": {"cidrs": ["0.0.0.0/0", "203.0.113.0/24", "::/0"]}}}
-    policy = find(objects(merged(fetch, cidrs)), "NetworkPolicy", "regen-runner-open-egress")
-    blocks = [one["ipBlock"] for one in policy["spec"]["egress"][0]["to"]]
-    assert "10.0.0.0/8" in blocks[0].pop("except")
-    assert blocks == [{"cidr": "0.0.0.0/0"}, {"cidr": "203.0.113.0/24"}, {"cidr": "::/0"}]
+    everywhere, narrow, everywhere6, narrow6 = open_blocks(cidrs=["0.0.0.0/0", "203.0.113.0/24", "::/0", "2000::/3"])
+    assert "10.0.0.0/8" in everywhere["except"]
+    assert everywhere6 == {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]}
+    assert [narrow, narrow6] == [{"cidr": "203.0.113.0/24"}, {"cidr": "2000::/3"}]
+    mixed = {"except": ["10.0.0.0/8"]}
+    assert open_blocks(cidrs=["0.0.0.0/0", "::/0"], **mixed) == [{"cidr": "0.0.0.0/0", **mixed}, {"cidr": "::/0"}]
+    assert open_blocks(cidrs=["0.0.0.0/0"], **{"except": []}) == [{"cidr": "0.0.0.0/0"}]
+
+
+@pytest.mark.parametrize("cidr", ["0.0.0.0/1", "128.0.0.0/1", "0.0.0.0/00", "8.0.0.0/7", "10.1.2.3/0", "8000::/1", "0::0/0"])
+def test_a_part_of_everywhere_that_no_exception_would_hold_for_is_refused(cidr: str) -> None:
+    with pytest.raises(helm_python.HelmError, match=r"network\.openEgress\.cidrs: expected 0\.0\.0\.0/0") as refused:
+        open_blocks(cidrs=["192.0.2.0/24", cidr])
+    assert f"got {cidr};" in str(refused.value)
+
+
+def test_the_api_reads_where_the_runner_writes_whatever_the_address_holds() -> None:
+    """The kubelet takes $(NAME) for a reference and $$ for $; the operator writes $$ for the runner."""
+    found = objects({"api": API, "runner": {"outputUrl": "s3://bucket/$(HOME)/$$x"}})
+    [container] = find(found, "Deployment", "regen-api")["spec"]["template"]["spec"]["containers"]
+    assert {"name": "REGEN_OUTPUT_URL", "value": "s3://bucket/$$(HOME)/$$$$x"} in container["env"]
 
 
 def test_the_required_values_are_required_alone() -> None:

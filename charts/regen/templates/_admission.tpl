@@ -165,10 +165,10 @@ is refused at once, and of the pod itself. List of root, path of the object that
   expression: >-
     variables.containers.all(container, container.?env.orValue([]).all(entry,
     !entry.?value.orValue('').replace('$$', '').contains('$(')))
-- message: "expected the database's address by reference, and the pod's name and uid from the pod itself"
+- message: "expected the database's address by reference to its secret, and the pod's name and uid from the pod itself"
   expression: >-
     variables.containers.all(container, container.?env.orValue([]).all(entry,
-    (entry.name != 'REGEN_DATABASE_URL' || has(entry.valueFrom))
+    (entry.name != 'REGEN_DATABASE_URL' || (has(entry.valueFrom) && has(entry.valueFrom.secretKeyRef)))
     && (entry.name != 'REGEN_POD_NAME' || entry.?valueFrom.?fieldRef.?fieldPath.orValue('') == 'metadata.name')
     && (entry.name != 'REGEN_POD_UID' || entry.?valueFrom.?fieldRef.?fieldPath.orValue('') == 'metadata.uid')))
 - message: "expected execute to be told type, sandbox, egress and subprocesses of its class (chart values: classes)"
@@ -184,15 +184,14 @@ is refused at once, and of the pod itself. List of root, path of the object that
     && container.?env.orValue([]).all(entry, !has(entry.valueFrom) || (has(entry.valueFrom.secretKeyRef)
     && (entry.name + ':' + entry.valueFrom.secretKeyRef.?name.orValue('') + ':' + entry.valueFrom.secretKeyRef.key)
     in variables.grants[?variables.type].orValue([])))))
-- message: "expected prepare and publish to be given the two secrets of the chart's values by reference and no other"
+- message: "expected prepare and publish to be given the two secrets of the chart's values, the pod's name and uid, and no other reference"
   expression: >-
     variables.containers.all(container, container.name == 'execute' || (container.?envFrom.orValue([]).all(source, has(source.secretRef)
     && !has(source.configMapRef) && source.secretRef.name == {{ $runner.storeSecret | squote }})
-    && container.?env.orValue([]).all(entry, !has(entry.valueFrom) || (!has(entry.valueFrom.configMapKeyRef)
-    && !has(entry.valueFrom.resourceFieldRef) && !has(entry.valueFrom.fileKeyRef)
-    && (!has(entry.valueFrom.secretKeyRef) || (entry.name == 'REGEN_DATABASE_URL'
-    && entry.valueFrom.secretKeyRef.name == {{ $runner.databaseSecret.name | squote }}
-    && entry.valueFrom.secretKeyRef.key == {{ $runner.databaseSecret.key | squote }}))))))
+    && container.?env.orValue([]).all(entry, !has(entry.valueFrom) || (has(entry.valueFrom.secretKeyRef)
+    ? entry.name == 'REGEN_DATABASE_URL' && entry.valueFrom.secretKeyRef.name == {{ $runner.databaseSecret.name | squote }}
+    && entry.valueFrom.secretKeyRef.key == {{ $runner.databaseSecret.key | squote }}
+    : has(entry.valueFrom.fieldRef) && entry.name in ['REGEN_POD_NAME', 'REGEN_POD_UID']))))
 - message: "expected outputs to go to the chart's runner.outputUrl"
   expression: >-
     variables.containers.all(container, container.?env.orValue([]).all(entry, entry.name != 'REGEN_OUTPUT_URL'

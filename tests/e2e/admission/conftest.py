@@ -40,7 +40,15 @@ VALUES: dict[str, Any] = {
     "admission": {"previousImages": [PREVIOUS_IMAGE]},
     "classes": {
         "document": {"nodeSelector": {"regeneration.dev/test": "no-such-node"}},
-        "export": {"egress": "open", "subprocesses": True, "image": "runner-for-export:1", "cpuLimit": "2"},
+        "export": {
+            "egress": "open",
+            "subprocesses": True,
+            "image": "runner-for-export:1",
+            "cpuLimit": "2",
+            "env": {"EXECUTOR_PRICE": "5$", "EXECUTOR_MODEL": "$(HOME) <&>"},
+            "secretEnv": {"EXECUTOR_KEY": {"name": "provider", "key": "token"}},
+        },
+        "isolated": {"timeLimitSeconds": 60, "runtimeClassName": "strict"},
     },
 }
 

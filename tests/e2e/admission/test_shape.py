@@ -86,6 +86,11 @@ def _secret_key(name: str, key: str) -> Json:
     return {"name": "REGEN_DATABASE_URL", "valueFrom": {"secretKeyRef": {"name": name, "key": key}}}
 
 
+def _annotation(variable: str) -> Json:
+    """What whoever makes the pod may have written beside it."""
+    return {"name": variable, "valueFrom": {"fieldRef": {"fieldPath": "metadata.annotations['x']"}}}
+
+
 def _replace_env(of: Json, entry: Json) -> None:
     of["env"] = [entry if one["name"] == entry["name"] else one for one in of["env"]]
 
@@ -162,6 +167,19 @@ SHAPES: list[tuple[str, Callable[[Json], Any], str]] = [
         "by reference",
     ),
     (
+        "the database's address from an annotation",
+        lambda t: _replace_env(prepare(t), _annotation("REGEN_DATABASE_URL")),
+        "by reference to its secret",
+    ),
+    ("the job's id from an annotation", lambda t: _replace_env(publish(t), _annotation("REGEN_JOB_ID")), "two secrets"),
+    (
+        "a limit as a value of a variable",
+        lambda t: _replace_env(
+            publish(t), {"name": "REGEN_JOB_ID", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}
+        ),
+        "two secrets",
+    ),
+    (
         "a reference to what else is there",
         lambda t: _replace_env(publish(t), {"name": "REGEN_JOB_ID", "value": "$(AWS_SECRET_ACCESS_KEY)"}),
         "no variable to refer to another",
@@ -211,9 +229,46 @@ SHAPES: list[tuple[str, Callable[[Json], Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "message"), [pytest.param(*rest, id=name) for name, *rest in SHAPES])
-async def test_another_shape_is_refused(guarded: Guarded, change: Callable[[Json], Any], message: str) -> None:
-    body = job(guarded)
+CLASS_SHAPES: list[tuple[str, Callable[[Json], Any], str]] = [
+    (
+        "another value of a class's variable",
+        lambda t: _replace_env(execute(t), {"name": "EXECUTOR_PRICE", "value": "6$$"}),
+        "only the variables",
+    ),
+    (
+        "the value as the kubelet would read it",
+        lambda t: _replace_env(execute(t), {"name": "EXECUTOR_PRICE", "value": "5$"}),
+        "only the variables",
+    ),
+    (
+        "another key of the class's secret",
+        lambda t: _replace_env(execute(t), {**_secret_key("provider", "other"), "name": "EXECUTOR_KEY"}),
+        "execute to be given no secret",
+    ),
+    (
+        "the class's secret under another name",
+        lambda t: execute(t)["env"].append({**_secret_key("provider", "token"), "name": "HTTPS_PROXY"}),
+        "execute to be given no secret",
+    ),
+    (
+        "the class's secret for publish",
+        lambda t: publish(t)["env"].append({**_secret_key("provider", "token"), "name": "EXECUTOR_KEY"}),
+        "only the variables",
+    ),
+]
+"""Of a pod whose class gives its executor variables and a secret."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "message"),
+    [
+        pytest.param(kind, *rest, id=name)
+        for kind, shapes in (("document", SHAPES), ("export", CLASS_SHAPES))
+        for name, *rest in shapes
+    ],
+)
+async def test_another_shape_is_refused(guarded: Guarded, kind: str, change: Callable[[Json], Any], message: str) -> None:
+    body = job(guarded, kind)
     change(body["spec"]["template"])
     for refused in (await try_job(guarded, body), await try_pod(guarded, pod(body))):
         assert refused[0] == 422, refused
@@ -252,10 +307,16 @@ async def test_a_container_that_is_started_again_is_refused(guarded: Guarded) ->
         assert "restartPolicy Never" in message
 
 
-async def test_another_runtime_is_refused(guarded: Guarded) -> None:
+async def test_the_runtime_of_the_class_is_admitted(guarded: Guarded) -> None:
     """As a Job: of a pod the API server itself first asks whether there is such a runtime."""
-    body = job(guarded)
-    body["spec"]["template"]["spec"]["runtimeClassName"] = "loose"
+    assert await try_job(guarded, job(guarded, "isolated")) == (201, "")
+
+
+@pytest.mark.parametrize(("kind", "runtime"), [("document", "loose"), ("isolated", "loose"), ("isolated", None)])
+async def test_another_runtime_is_refused(guarded: Guarded, kind: str, runtime: str | None) -> None:
+    """As a Job, too."""
+    body = job(guarded, kind)
+    body["spec"]["template"]["spec"]["runtimeClassName"] = runtime
     status, message = await try_job(guarded, body)
     assert status == 422, message
     assert "expected the runtime of the type's executor class" in message

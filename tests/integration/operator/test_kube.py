@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 JOB: dict[str, Any] = {"metadata": {"name": "a"}}
+MADE: dict[str, Any] = {"kind": "Job", **JOB}
 
 
 class Server:
-    """Answers with ``answers`` in turn, then with 200."""
+    """Answers with ``answers`` in turn, then with 200 and an object."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, dict[str, Any] | bytes]] = []
@@ -37,7 +38,7 @@ class Server:
 
     async def handle(self, request: web.Request) -> web.Response:
         self.tokens.append(request.headers.get("Authorization", ""))
-        status, body = self.answers.pop(0) if self.answers else (200, {})
+        status, body = self.answers.pop(0) if self.answers else (200, MADE)
         headers = {"Retry-After": "0"} if status == 429 else {}
         if isinstance(body, bytes):
             return web.Response(body=body, status=status, headers={"Content-Type": "text/html; charset=utf-8"})
@@ -70,7 +71,7 @@ async def client(server: Server) -> AsyncIterator[KubeClient]:
 
 async def test_a_read_is_tried_again(server: Server, client: KubeClient) -> None:
     server.answers = [(503, {}), (500, {})]
-    assert (await client.get(JOBS, "ns", "a")).body == {}
+    assert (await client.get(JOBS, "ns", "a")).body == MADE
     assert len(server.tokens) == 3
 
 
@@ -138,3 +139,13 @@ async def test_a_page_that_is_no_json_is_an_error_like_others(server: Server, cl
     server.answers = [(502, page)]
     with pytest.raises(Unavailable, match="answered 502"):
         await client.create(JOBS, "regen-runs", JOB)
+
+
+@pytest.mark.parametrize(
+    "page", [b"<h1>Sign in</h1>", b"[" * 100_000, b"[]", b"{}"], ids=["HTML", "nested too deep", "no object", "empty object"]
+)
+async def test_an_answer_that_is_no_kubernetes_object_is_no_success(server: Server, client: KubeClient, page: bytes) -> None:
+    server.answers = [(200, page)] * 3
+    with pytest.raises(Unavailable, match="answered 200"):
+        [_ async for _ in client.pages(JOBS, "regen-runs")]
+    assert client.last_success is None

@@ -74,6 +74,15 @@ async def test_a_look_back_that_takes_too_long_is_made_shorter_and_grows_again(
     assert margin <= asked[5] < margin + 60, "all was repaired, so the next look reaches back to that"
 
 
+async def test_a_look_back_has_a_floor_from_which_it_soon_grows_again(
+    sweep: Sweep, db: OperatorDatabase, settings: Settings, mocker: MockerFixture
+) -> None:
+    """A database that was too slow for hours must not keep the week from being looked at for days."""
+    asked = await looks_back(sweep, db, mocker, *[StatementTimedOut("slow")] * 400, None, None)
+    margin = settings.resync_seconds * 10
+    assert asked[400:] == [2 * margin, 3 * margin]
+
+
 async def test_trouble_that_passes_shortens_no_look(
     sweep: Sweep, db: OperatorDatabase, settings: Settings, mocker: MockerFixture
 ) -> None:
@@ -83,7 +92,9 @@ async def test_trouble_that_passes_shortens_no_look(
 
 
 @pytest.mark.parametrize(
-    ("option", "too_long"), [("lock_timeout=100", False), ("statement_timeout=100", True)], ids=["lock", "statement"]
+    ("option", "too_long"),
+    [("lock_timeout=100", False), ("statement_timeout=100", True), ("jit=off", True)],
+    ids=["lock", "statement", "a URL whose options have no deadline"],
 )
 async def test_a_statement_that_takes_too_long_is_told_from_a_lock(
     database: Database,
@@ -91,7 +102,7 @@ async def test_a_statement_that_takes_too_long_is_told_from_a_lock(
     too_long: bool,  # noqa: FBT001 - a table
 ) -> None:
     url = make_conninfo(database.operator_url, options=f"-c {option}")
-    opened = OperatorDatabase(url, pool_size=2, timeout_seconds=10.0)
+    opened = OperatorDatabase(url, pool_size=2, timeout_seconds=2.0)
     await opened.open()
     try:
         with database.connect() as connection, connection.transaction():
@@ -99,5 +110,19 @@ async def test_a_statement_that_takes_too_long_is_told_from_a_lock(
             with pytest.raises(DatabaseUnavailable) as caught:
                 await opened.running()
         assert isinstance(caught.value, StatementTimedOut) is too_long
+    finally:
+        await opened.close()
+
+
+async def test_no_free_connection_is_no_statement_that_takes_too_long(
+    database: Database, settings: Settings, mocker: MockerFixture
+) -> None:
+    opened = OperatorDatabase(settings.database_url, pool_size=1, timeout_seconds=1.0)
+    await opened.open()
+    try:
+        async with opened._pool.connection():
+            with pytest.raises(DatabaseUnavailable) as caught:
+                await opened.running()
+        assert type(caught.value) is DatabaseUnavailable
     finally:
         await opened.close()
