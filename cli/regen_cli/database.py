@@ -1,7 +1,7 @@
 """The database as the command line sees it: one connection, and a deadline on everything.
 
-Each statement is a transaction of its own, read-only but for the one insert. Time-outs are set inside it, since poolers
-refuse them as start-up options; where the server itself hangs, an alarm ends the wait.
+Each statement is a transaction of its own, but within ``snapshot``, and read-only but for the one insert. Time-outs are set
+inside it, since poolers refuse them as start-up options; where the server itself hangs, an alarm ends the wait.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, LiteralString, Self
 
 import psycopg
@@ -30,7 +30,7 @@ QUERIES: Final[Mapping[str, LiteralString]] = {
     name: script(f"cli/{name}.sql").text
     for name in (
         *("insert", "by_key", "page", "states", "current", "orphans"),
-        *("export", "export_until", "export_job"),
+        *("export", "export_job"),
         *("purge_before", "purge_count", "purge_page", "purge", "purged"),
     )
 } | {"waiting": script("operator/waiting.sql").text}
@@ -121,10 +121,19 @@ class Database:
         """All rows of a query in ``sql/cli`` that only the owner may run; the login must be a member of that role."""
         return self._run(QUERIES[name], parameters, read_only=read_only, role=owner)
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Every statement within sees the database as the first one found it; each keeps its own deadline."""
+        self._command("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            yield
+        finally:
+            with suppress(RegenError):  # nothing was written, and what ended the block is what is to be told
+                self._command("ROLLBACK")
+
     def listen(self) -> None:
         """Asks to be woken; behind a transaction pooler nobody is, and ``wait`` ends by its own time."""
-        with _translated("database: expected it to accept LISTEN"), _alarm(self._seconds + _SLACK_SECONDS):
-            self._open.execute(f"LISTEN {CHANNEL}")
+        self._command(f"LISTEN {CHANNEL}")
 
     def wait(self, seconds: float) -> None:
         """Returns shortly after the next notification, or after ``seconds``.
@@ -135,6 +144,10 @@ class Database:
         with _translated("database: expected the connection to stay"):
             for _ in self._open.notifies(timeout=seconds, stop_after=1):
                 time.sleep(_REST_SECONDS)
+
+    def _command(self, text: LiteralString) -> None:
+        with _translated(f"database: expected it to accept {text}"), _alarm(self._seconds + _SLACK_SECONDS):
+            self._open.execute(text)
 
     @property
     def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
