@@ -212,6 +212,15 @@ def _translated(expected: str) -> Iterator[None]:
         raise DatabaseUnavailable(f"{expected}, got: {_first_line(error)}") from error
     except TimeoutError as error:
         raise DatabaseUnavailable(f"{expected}, got none in time") from error
+    except UnicodeEncodeError as error:
+        raise ValidationFailed("database: expected text that UTF-8 can hold, got a lone surrogate") from error
+    except (ValueError, RecursionError) as error:
+        # a row from before the guard of inserts refused it; the parser's own words would name neither
+        msg = (
+            "database: expected values that Python can read, "
+            "got JSON with an integer of more than 4300 digits or with a thousand levels"
+        )
+        raise RegenError(msg) from error
     except psycopg.Error as error:
         if isinstance(error, psycopg.DataError | psycopg.IntegrityError) or error.sqlstate in _REFUSED_VALUES:
             raise ValidationFailed(f"database: expected values that it takes, got: {_first_line(error)}") from error

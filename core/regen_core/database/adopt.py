@@ -13,6 +13,7 @@ from psycopg import sql
 
 from regen_core.database.refusal import SchemaRefused
 from regen_core.database.tables import VERSION_TABLE
+from regen_core.database.times import unreadable_times
 from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def refuse_unsuitable(connection: Connection) -> None:
         reasons = [*_enum_faults(connection), *_column_faults(connection), *_key_faults(connection)]
     if not _is_ours(connection):
         reasons += _code_faults(connection)
+        reasons += [f"column {fault}" for fault in unreadable_times(connection)] if not reasons else []
     if reasons:
         msg = f"RegenerationJob cannot be adopted: {'; '.join(reasons)}"
         raise SchemaRefused(msg)

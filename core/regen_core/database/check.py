@@ -10,6 +10,7 @@ from regen_core.database import adopt_plans, expected, roles
 from regen_core.database.explain import explained
 from regen_core.database.roles import DEFAULT_PREFIX, Roles
 from regen_core.database.tables import OURS, VERSION_TABLE, metadata
+from regen_core.database.times import unreadable_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,9 @@ _SET_OPTION_SINCE: Final = 160000
 
 
 def check(url: str, *, role_prefix: str = DEFAULT_PREFIX) -> list[str]:
-    """Everything missing or wrong, one line each; empty means all right. Reads catalogs only.
+    """Everything missing or wrong, one line each; empty means all right.
+
+    Reads the catalogs, and where the login may read jobs, the times of all of them once.
 
     Args:
         url: a libpq connection string of any login.
@@ -43,7 +46,8 @@ def check(url: str, *, role_prefix: str = DEFAULT_PREFIX) -> list[str]:
             faults = [*absent, *_structure(connection)]
             if absent or any("expected to exist" in fault and fault.startswith("table") for fault in faults):
                 return faults  # owners and grants of what is not there say nothing more
-            return [*faults, *_owners(connection, names), *_grants(connection, names), *_logins(connection, names)]
+            faults += [*_owners(connection, names), *_grants(connection, names), *_logins(connection, names)]
+            return [*faults, *_times(connection)]
     except psycopg.Error as error:
         raise explained(error) from error
 
@@ -211,6 +215,17 @@ def _grants(connection: Connection, names: Roles) -> Iterator[str]:
         {"tables": [*OURS, expected.VIEW, VERSION_TABLE]},
     )
     yield from (f"grant {verb} on {table} to {role}: expected not to exist" for table, role, verb in others)
+
+
+def _times(connection: Connection) -> Iterator[str]:
+    table = 'public."RegenerationJob"'
+    if connection.execute("SELECT has_table_privilege(%s, 'SELECT')", (table,)).fetchone() != (True,):
+        return
+    try:
+        with connection.transaction():
+            yield from (f"column RegenerationJob.{fault}" for fault in unreadable_times(connection))
+    except psycopg.errors.QueryCanceled:
+        yield "table RegenerationJob: expected its rows' times to be looked through in ten seconds, got no answer in time"
 
 
 def _difference(found: set[tuple[Any, ...]], wanted: set[Any], form: str) -> Iterator[str]:

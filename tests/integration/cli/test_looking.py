@@ -197,6 +197,26 @@ def test_a_row_from_before_regen_may_have_any_error(either: World, error: object
 CONTROLS = "a\x9b2J\x7f\u202eb"
 
 
+@pytest.mark.parametrize(
+    "inputs", ['{"a": ' + "1" * 5000 + "}", '{"a": ' + "[" * 1500 + "]" * 1500 + "}"], ids=["an integer", "levels"]
+)
+def test_an_instruction_from_before_the_guards_that_python_cannot_read_is_one_line(world: World, inputs: str) -> None:
+    world.behind_the_guards(
+        """INSERT INTO "RegenerationJob" (id, "instructionJson")
+           VALUES ('old', jsonb_build_object('type', 'document', 'inputs', %s::jsonb))""",
+        inputs,
+    )
+    done = world.regen("show", "old")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("regen: database: expected values that Python can read, got JSON with")
+
+
+def test_an_id_that_is_no_utf_8_is_one_line(world: World) -> None:
+    done = world.regen("show", "\udcff")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "regen: database: expected text that UTF-8 can hold, got a lone surrogate\n"
+
+
 def test_nothing_that_an_executor_wrote_steers_the_terminal(either: World) -> None:
     either.failed("j")
     error = LOST | {"classification": CONTROLS, "message": CONTROLS, "detail": {CONTROLS: CONTROLS}}

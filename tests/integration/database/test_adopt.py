@@ -309,6 +309,26 @@ REFUSED |= {
 }
 
 
+REFUSED |= {
+    f"a time of {at}": (
+        f"""{TABLE}; INSERT INTO "RegenerationJob" (id, status, "instructionJson", "{column}")
+        VALUES ('j', 'PENDING', '{{}}', '{at}'), ('k', 'PENDING', '{{}}', '{at}'), ('m', 'PENDING', '{{}}', '2026-01-01')""",
+        f"column {column}: expected times from 1970-01-01 to 9998-12-31, which every program can read, got others in 2 rows",
+    )
+    for column, at in (
+        ("createdAt", "57012-05-01"),
+        ("createdAt", "0044-03-15 BC"),
+        ("lockedAt", "infinity"),
+        ("completedAt", "9999-01-01"),
+    )
+}
+REFUSED["no time"] = (
+    f"""{TABLE.replace('"createdAt" TIMESTAMP(3) NOT NULL', '"createdAt" TIMESTAMP(3)')};
+    INSERT INTO "RegenerationJob" (id, status, "instructionJson", "createdAt") VALUES ('j', 'PENDING', '{{}}', NULL)""",
+    "column createdAt: expected times .* in 1 rows",
+)
+
+
 def test_a_foreign_key_to_the_table_may_stay(empty_database: Database, application: Connection) -> None:
     """Its triggers are the server's own."""
     application.execute(TABLE)

@@ -144,6 +144,19 @@ def test_a_fault_is_named(database: Database, what: str) -> None:
     assert fault in check(database.url)
 
 
+def test_times_that_came_with_an_adopted_table_are_counted(database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute('ALTER TABLE "RegenerationJob" DISABLE TRIGGER regen_guard_insert')
+        connection.execute(
+            """INSERT INTO "RegenerationJob" (id, "instructionJson", "createdAt") VALUES
+               ('a', '{}', 'infinity'), ('b', '{}', '57012-05-01'), ('c', '{}', '2026-01-01')"""
+        )
+        connection.execute('ALTER TABLE "RegenerationJob" ENABLE ALWAYS TRIGGER regen_guard_insert')
+    limits = "expected times from 1970-01-01 to 9998-12-31, which every program can read"
+    assert check(database.readonly_url) == [f"column RegenerationJob.createdAt: {limits}, got others in 2 rows"]
+    assert check(database.runner_url) == []
+
+
 def test_a_login_that_could_drop_triggers_is_named(database: Database) -> None:
     with database.connect() as connection:
         connection.execute("GRANT regen_owner TO regen_api_login")
