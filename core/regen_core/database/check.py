@@ -8,6 +8,7 @@ import psycopg
 
 from regen_core.database import adopt_plans, expected, roles
 from regen_core.database.explain import explained
+from regen_core.database.foreign_code import foreign_code
 from regen_core.database.roles import DEFAULT_PREFIX, Roles
 from regen_core.database.tables import OURS, VERSION_TABLE, metadata
 from regen_core.database.times import unreadable_times
@@ -46,7 +47,12 @@ def check(url: str, *, role_prefix: str = DEFAULT_PREFIX) -> list[str]:
             faults = [*absent, *_structure(connection)]
             if absent or any("expected to exist" in fault and fault.startswith("table") for fault in faults):
                 return faults  # owners and grants of what is not there say nothing more
-            faults += [*_owners(connection, names), *_grants(connection, names), *_logins(connection, names)]
+            faults += [
+                *_owners(connection, names),
+                *_foreign_code(connection, names),
+                *_grants(connection, names),
+                *_logins(connection, names),
+            ]
             return [*faults, *_times(connection)]
     except psycopg.Error as error:
         raise explained(error) from error
@@ -180,6 +186,11 @@ def _owners(connection: Connection, names: Roles) -> Iterator[str]:
     for kind, name, owner in rows:
         if owner != names.owner:
             yield f"{kind} {name}: expected to be owned by {names.owner}, got {owner}, who could drop its triggers"
+
+
+def _foreign_code(connection: Connection, names: Roles) -> Iterator[str]:
+    for one in foreign_code(connection, OURS, names.owner):
+        yield f"{one.part} of {one.table}: expected no call of {one.function}, which would run with the owner's rights"
 
 
 def _grants(connection: Connection, names: Roles) -> Iterator[str]:

@@ -121,8 +121,8 @@ def _take_what_is_there(raw: psycopg.Connection[Any], names: Roles) -> None:
     owner = sql.Identifier(names.owner)
     found = adopt.exists(raw)
     if found:
-        adopt.refuse_unsuitable(raw)
-        raw.execute('LOCK TABLE public."RegenerationJob" IN ACCESS EXCLUSIVE MODE')
+        adopt.lock(raw)
+        adopt.refuse_unsuitable(raw, names.owner)
         previous = adopt.take_over(raw, names.owner)
     elif raw.execute("""SELECT to_regtype('public."RegenerationJobStatus"') IS NOT NULL""").fetchone() == (True,):
         raw.execute(sql.SQL('ALTER TYPE public."RegenerationJobStatus" OWNER TO {}').format(owner))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -327,6 +328,66 @@ REFUSED["no time"] = (
     INSERT INTO "RegenerationJob" (id, status, "instructionJson", "createdAt") VALUES ('j', 'PENDING', '{{}}', NULL)""",
     "column createdAt: expected times .* in 1 rows",
 )
+
+
+CODE = """CREATE FUNCTION spy(text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN true; END'; {}"""
+CALLERS = {
+    "constraint spies": """ALTER TABLE "RegenerationJob" ADD CONSTRAINT spies CHECK (spy(id))""",
+    "default of column note": """ALTER TABLE "RegenerationJob" ADD COLUMN note boolean DEFAULT spy('x')""",
+    "default of column made": """ALTER TABLE "RegenerationJob" ADD COLUMN made boolean GENERATED ALWAYS AS (spy(id)) STORED""",
+    "index by_spy": """CREATE INDEX by_spy ON "RegenerationJob" (spy(id))""",
+    "index by_half": """CREATE INDEX by_half ON "RegenerationJob" (id) WHERE spy(id)""",
+    "policy seen": """CREATE POLICY seen ON "RegenerationJob" USING (spy(id))""",
+    "statistics spied": """CREATE STATISTICS spied ON (spy(id)) FROM "RegenerationJob" """,
+    "type of column word": """CREATE DOMAIN word AS text CHECK (spy(VALUE));
+        ALTER TABLE "RegenerationJob" ADD COLUMN word word""",
+    "constraint compares": """CREATE FUNCTION eq(text, text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
+        CREATE OPERATOR === (FUNCTION = eq, LEFTARG = text, RIGHTARG = text);
+        ALTER TABLE "RegenerationJob" ADD CONSTRAINT compares CHECK (id === id)""",
+}
+
+
+@pytest.fixture
+def app(application: Connection) -> Iterator[Connection]:
+    """The same connection, as a role without rights that owns the table."""
+    application.execute("CREATE ROLE app")
+    application.execute("GRANT CREATE ON SCHEMA public TO app")
+    application.execute("""ALTER TYPE "RegenerationJobStatus" OWNER TO app""")
+    application.execute("SET ROLE app")
+    application.execute(TABLE)
+    yield application
+    application.execute("RESET ROLE")
+    application.execute("DROP OWNED BY app CASCADE")
+    application.execute("DROP ROLE app")
+
+
+@pytest.mark.parametrize("part", CALLERS)
+def test_a_function_of_the_owner_before_would_run_as_the_new_one(empty_database: Database, app: Connection, part: str) -> None:
+    app.execute(CODE.format(CALLERS[part]))
+    function = r"eq\(text,text\)" if "===" in CALLERS[part] else r"spy\(text\)"
+    with pytest.raises(SchemaRefused, match=rf"{part}: expected no call of {function}, which would run with the rights"):
+        migrate(empty_database.url)
+
+
+def test_a_function_of_a_superuser_may_stay(empty_database: Database, application: Connection) -> None:
+    """As those of extensions are; ``uuid_generate_v4()`` is a default that applications have."""
+    application.execute(TABLE)
+    application.execute(CODE.format(CALLERS["constraint spies"]))
+    migrate(empty_database.url)
+    assert check(empty_database.url) == []
+
+
+def test_a_trigger_that_is_made_meanwhile_is_seen(empty_database: Database, app: Connection) -> None:
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(empty_database.url) as busy:
+        busy.execute("SET ROLE app")
+        busy.execute(TRIGGER.format("stamps"))
+        migration = pool.submit(migrate, empty_database.url)
+        waiting = """SELECT count(*) > 0 FROM pg_locks WHERE relation = 'public."RegenerationJob"'::regclass AND NOT granted"""
+        while app.execute(waiting).fetchone() != (True,):
+            assert not migration.done()
+        busy.commit()
+        with pytest.raises(SchemaRefused, match="trigger stamps: expected none"):
+            migration.result()
 
 
 def test_a_foreign_key_to_the_table_may_stay(empty_database: Database, application: Connection) -> None:

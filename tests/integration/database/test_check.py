@@ -63,6 +63,12 @@ BROKEN = {
            CREATE TRIGGER stamps BEFORE UPDATE ON "AuditEvent" FOR EACH ROW EXECUTE FUNCTION stamp()""",
         "trigger stamps on AuditEvent: expected not to exist; public.stamp would run with the owner's rights",
     ),
+    "constraint of somebody's function": (
+        """CREATE FUNCTION spy(text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
+           ALTER FUNCTION spy OWNER TO regen_api;
+           ALTER TABLE "AuditEvent" ADD CONSTRAINT spies CHECK (spy(event)) NOT VALID""",
+        "constraint spies of AuditEvent: expected no call of spy(text), which would run with the owner's rights",
+    ),
     "rule": (
         'CREATE RULE keep AS ON DELETE TO "RegenerationJob" DO INSTEAD NOTHING',
         "rule keep on RegenerationJob: expected not to exist",
