@@ -97,7 +97,8 @@ def _last_that_expands(config: Config) -> str:
 
 
 def _lock_out_others(raw: psycopg.Connection[Any], lock_timeout: float) -> None:
-    raw.execute("SET LOCAL search_path = public, pg_catalog")
+    # pg_catalog, unnamed, comes first: a role that may create in public could else have its functions called by built-in names
+    raw.execute("SET LOCAL search_path = public, pg_temp")
     raw.execute("SET LOCAL statement_timeout = 0")
     raw.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(f"{_OTHER_MIGRATION_TIMEOUT}s")))
     raw.execute("SELECT pg_advisory_xact_lock(1919248238, 2)")
@@ -139,7 +140,9 @@ def _transaction(url: str) -> Iterator[AlchemyConnection]:
     """
 
     def connect() -> psycopg.Connection[Any]:
-        return psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT, application_name="regen migrate")
+        raw = psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT, application_name="regen migrate")
+        raw.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # what is seen once a lock was waited for is of after it
+        return raw
 
     engine = create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)
     try:

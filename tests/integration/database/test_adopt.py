@@ -369,6 +369,15 @@ def test_a_function_of_the_owner_before_would_run_as_the_new_one(empty_database:
         migrate(empty_database.url)
 
 
+def test_a_function_by_the_name_of_a_built_in_one_is_not_called(empty_database: Database, app: Connection) -> None:
+    app.execute(
+        """CREATE FUNCTION public.to_regclass(text) RETURNS regclass LANGUAGE plpgsql
+           AS 'BEGIN RAISE EXCEPTION ''called as %'', current_user; END'"""
+    )
+    migrate(empty_database.url)
+    assert check(empty_database.url) == []
+
+
 def test_a_function_of_a_superuser_may_stay(empty_database: Database, application: Connection) -> None:
     """As those of extensions are; ``uuid_generate_v4()`` is a default that applications have."""
     application.execute(TABLE)
@@ -377,7 +386,10 @@ def test_a_function_of_a_superuser_may_stay(empty_database: Database, applicatio
     assert check(empty_database.url) == []
 
 
-def test_a_trigger_that_is_made_meanwhile_is_seen(empty_database: Database, app: Connection) -> None:
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
+def test_a_trigger_that_is_made_meanwhile_is_seen(empty_database: Database, app: Connection, isolation: str) -> None:
+    app.execute("RESET ROLE")
+    app.execute(f"ALTER DATABASE {empty_database.name} SET default_transaction_isolation = '{isolation}'")
     with ThreadPoolExecutor(1) as pool, psycopg.connect(empty_database.url) as busy:
         busy.execute("SET ROLE app")
         busy.execute(TRIGGER.format("stamps"))
