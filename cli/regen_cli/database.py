@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString, Self
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 
 from regen_core.database import sqlstates
+from regen_core.database.connection import connection_parameters
 from regen_core.errors import DatabaseUnavailable, RegenError, SettingsInvalid, ValidationFailed
 from regen_core.names import CHANNEL
 from regen_core.sql import script
@@ -64,12 +64,7 @@ class Database:
         Raises:
             SettingsInvalid: ``url`` is no connection string; its text is not repeated, since it may hold a password.
         """
-        try:
-            given = conninfo_to_dict(url)
-        except psycopg.Error:
-            msg = "REGEN_DATABASE_URL: expected a libpq connection string, got one that libpq cannot parse"
-            raise SettingsInvalid(msg) from None
-        self._parameters = {**_CONNECTION, **given}
+        self._parameters = {**_CONNECTION, **connection_parameters("REGEN_DATABASE_URL", url)}
         self._seconds = statement_seconds
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
 

@@ -233,8 +233,8 @@ def restrict_others(connection: Connection, previous_owner: str | None) -> None:
            WHERE coalesce(r.rolname, '') <> current_user"""
     ).fetchall()
     maintain = sql.SQL(", MAINTAIN" if connection.info.server_version >= _MAINTAIN_SINCE else "")
-    # Of a table it takes the grants on its columns too, whichever it has.
-    revoke = sql.SQL('REVOKE UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER{1} ON public."RegenerationJob" FROM {0}')
+    # Of a table it takes the grants on its columns too, whichever it has, and what a grantee passed on goes with his own.
+    revoke = sql.SQL('REVOKE UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER{1} ON public."RegenerationJob" FROM {0} CASCADE')
     for oid, name in grantees:
         connection.execute(revoke.format(sql.SQL("PUBLIC") if oid == 0 else sql.Identifier(name), maintain))
     if previous_owner is not None:

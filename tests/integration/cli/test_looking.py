@@ -138,6 +138,7 @@ def test_a_job_that_does_not_exist(either: World, command: str) -> None:
     [
         ({}, 2, "REGEN_DATABASE_URL: expected a connection string"),
         ({"REGEN_DATABASE_URL": "secret word"}, 2, "REGEN_DATABASE_URL: expected a libpq connection string"),
+        ({"REGEN_DATABASE_URL": "postgresql://u:%ffsecret@h/db"}, 2, "REGEN_DATABASE_URL: expected a libpq connection string"),
         ({"REGEN_DATABASE_URL": "postgresql://127.0.0.1:1/x"}, 7, "REGEN_DATABASE_URL: expected a database that answers"),
         (
             {"REGEN_DATABASE_URL": "postgresql://127.0.0.1:1/x", "REGEN_DATABASE_TIMEOUT_SECONDS": "soon"},

@@ -202,6 +202,7 @@ def test_foreign_columns_stay(empty_database: Database, application: Connection)
     application.execute(ROWS)
     migrate(empty_database.url)
     assert application.execute("""SELECT note, kind FROM "RegenerationJob" WHERE id = 'done'""").fetchone() == (None, "x")
+    assert check(empty_database.url) == []
 
 
 def test_says_what_will_be_rewritten(empty_database: Database, application: Connection) -> None:
@@ -345,6 +346,22 @@ CALLERS = {
         CREATE OPERATOR === (FUNCTION = eq, LEFTARG = text, RIGHTARG = text);
         ALTER TABLE "RegenerationJob" ADD CONSTRAINT compares CHECK (id === id)""",
 }
+
+
+def test_a_grant_that_was_passed_on_goes_with_the_grant(empty_database: Database, app: Connection) -> None:
+    app.execute("RESET ROLE")
+    app.execute("CREATE ROLE clerk; CREATE ROLE assistant")
+    try:
+        app.execute("SET ROLE app")
+        app.execute('GRANT UPDATE ON "RegenerationJob" TO clerk WITH GRANT OPTION')
+        app.execute("SET ROLE clerk")
+        app.execute('GRANT UPDATE ON "RegenerationJob" TO assistant')
+        app.execute("RESET ROLE")
+        migrate(empty_database.url)
+        assert check(empty_database.url) == []
+    finally:
+        app.execute("DROP OWNED BY clerk, assistant CASCADE")
+        app.execute("DROP ROLE clerk, assistant")
 
 
 @pytest.fixture

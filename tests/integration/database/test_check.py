@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
-from regen_core.database.check import OPTIONS
 from regen_core.database.expected import VERSIONS
+from regen_core.database.look import looking
 from regen_core.database.migrate import check
 from regen_core.errors import DatabaseUnavailable
 
@@ -108,6 +109,10 @@ BROKEN = {
         'GRANT DELETE ON "RegenerationJob" TO PUBLIC',
         "grant DELETE on RegenerationJob to PUBLIC: expected not to exist",
     ),
+    "column grant to somebody": (
+        'GRANT UPDATE ("requestedBy") ON "RegenerationJob" TO PUBLIC',
+        "grant UPDATE on RegenerationJob.requestedBy to PUBLIC: expected not to exist",
+    ),
     "execute": (
         "GRANT EXECUTE ON FUNCTION regen_complete_v1 TO PUBLIC",
         "grant EXECUTE on regen_complete_v1 to regen_api: expected not to exist",
@@ -127,9 +132,14 @@ def test_any_login_of_ours_may_check(database: Database) -> None:
     assert check(database.readonly_url) == []
 
 
+def test_the_options_of_the_connection_string_are_kept(database: Database) -> None:
+    with looking(make_conninfo(database.url, options="-c role=regen_readonly"), "a test") as connection:
+        row = connection.execute("SELECT current_user::text, current_setting('statement_timeout')").fetchone()
+    assert row == ("regen_readonly", "10s")
+
+
 def test_a_table_that_stays_locked_is_not_waited_for(database: Database, mocker: MockerFixture) -> None:
-    assert "statement_timeout=10s" in OPTIONS
-    mocker.patch("regen_core.database.check.OPTIONS", "-c statement_timeout=100ms")
+    mocker.patch("regen_core.database.look.STATEMENT_SECONDS", 0.1)
     with psycopg.connect(database.url) as busy:
         busy.execute("LOCK TABLE regen_alembic_version IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(DatabaseUnavailable, match="statement timeout"):

@@ -19,7 +19,7 @@ def nested(levels: int, *, wide: bool) -> Any:
 
 
 @pytest.mark.parametrize("wide", [False, True])
-def test_the_levels_that_the_database_takes(wide: bool) -> None:
+def test_the_levels_that_the_database_takes(*, wide: bool) -> None:
     instruction = {"type": "document", "version": 1, "inputs": {"a": nested(LEVELS - 3, wide=wide)}}
     assert parse_instruction(instruction).inputs == instruction["inputs"]
     instruction["inputs"] = {"a": nested(LEVELS - 2, wide=wide)}
