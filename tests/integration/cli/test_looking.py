@@ -195,6 +195,13 @@ def test_a_row_from_before_regen_may_have_any_error(either: World, error: object
     assert either.regen.json("show", "old")["error"] == error
 
 
+@pytest.mark.parametrize("retryable", ["no", 1, {"a": 1}], ids=str)
+def test_only_an_error_that_says_so_is_one_to_retry(either: World, retryable: object) -> None:
+    either.failed("old")
+    either.behind_the_guards('UPDATE "RegenerationJob" SET "errorJson" = %s', Jsonb({"retryable": retryable}))
+    assert "the same would fail again" in either.regen("show", "old").stdout
+
+
 CONTROLS = "a\x9b2J\x7f\u202eb"
 
 
