@@ -44,6 +44,10 @@ class ApiProblem(RegenError):
         self.said = detail
 
 
+class Busy(Unavailable):
+    """The API takes no more for now: it has done nothing."""
+
+
 class BrokenOff(Unavailable):
     """The answer ended before its end."""
 
@@ -185,7 +189,7 @@ def _refusal(response: httpx.Response) -> RegenError:
         document = response.json() if response.headers.get("Content-Type", "").startswith(_PROBLEM) else {}
         slug, said = str(document["type"]).removeprefix(_SLUG), str(document["detail"])
     except (ValueError, TypeError, KeyError):
-        if status in {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}:
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return Unavailable(f"API: expected an answer, got status {status} from whatever stands before it")
         return foreign(f"status {status} and no problem document")
     return _named(status, slug, said, response.headers.get("Retry-After", "some"))
@@ -198,7 +202,7 @@ def _named(status: int, slug: str, said: str, seconds: str) -> RegenError:
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ValidationFailed(f"API: {said}"),
         HTTPStatus.UNAUTHORIZED: RegenError(f"REGEN_API_TOKEN: expected a token that the API accepts, got: {said}"),
         HTTPStatus.FORBIDDEN: RegenError(f"REGEN_API_TOKEN: expected the token of somebody who may do this, got: {said}"),
-        HTTPStatus.TOO_MANY_REQUESTS: Unavailable(f"API: {said}; it takes more in {seconds} s"),
+        HTTPStatus.TOO_MANY_REQUESTS: Busy(f"API: {said}; it takes more in {seconds} s"),
         HTTPStatus.SERVICE_UNAVAILABLE: Unavailable(f"API: {said}"),
     }
     return errors.get(status, ApiProblem(status, slug, said))

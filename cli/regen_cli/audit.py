@@ -111,17 +111,17 @@ def _print_repaired(events: list[AuditRecord]) -> None:
 def _pages(database: Database, job_id: str | None, since: datetime | None) -> Iterator[list[AuditRecord]]:
     """The events that were there at the start; what comes meanwhile is the next export's.
 
-    An event that is not committed while its page is read is left out. So is what a later transaction adds to its chain: it
-    does so under the job's row lock, thus after that commit, and with an id beyond the end.
+    All pages are of one snapshot: a transaction may emit several events of one job, with others' ids between them, so that one
+    which commits while the export is written would else be exported in part.
     """
     name = "export" if job_id is None else "export_job"
-    [(until,)] = database.named("export_until", {})
-    given = {"until": until, "since": since, "job_id": job_id, "limit": EVENTS_PER_PAGE}
+    given = {"since": since, "job_id": job_id, "limit": EVENTS_PER_PAGE}
     after = 0
-    while rows := database.named(name, given | {"after": after}):
-        page = [AuditRecord(*row) for row in rows]
-        yield page
-        after = page[-1].id
+    with database.snapshot():
+        while rows := database.named(name, given | {"after": after}):
+            page = [AuditRecord(*row) for row in rows]
+            yield page
+            after = page[-1].id
 
 
 def _line(event: AuditRecord) -> dict[str, Any]:

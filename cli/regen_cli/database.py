@@ -1,7 +1,7 @@
 """The database as the command line sees it: one connection, and a deadline on everything.
 
-Each statement is a transaction of its own, read-only but for the one insert. Time-outs are set inside it, since poolers
-refuse them as start-up options; where the server itself hangs, an alarm ends the wait.
+Each statement is a transaction of its own, but within ``snapshot``, and read-only but for the one insert. Time-outs are set
+inside it, since poolers refuse them as start-up options; where the server itself hangs, an alarm ends the wait.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, LiteralString, Self
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 
 from regen_core.database import sqlstates
+from regen_core.database.connection import connection_parameters
 from regen_core.errors import DatabaseUnavailable, RegenError, SettingsInvalid, ValidationFailed
 from regen_core.names import CHANNEL
 from regen_core.sql import script
@@ -30,7 +30,7 @@ QUERIES: Final[Mapping[str, LiteralString]] = {
     name: script(f"cli/{name}.sql").text
     for name in (
         *("insert", "by_key", "page", "states", "current", "orphans"),
-        *("export", "export_until", "export_job"),
+        *("export", "export_job"),
         *("purge_before", "purge_count", "purge_page", "purge", "purged"),
     )
 } | {"waiting": script("operator/waiting.sql").text}
@@ -64,12 +64,7 @@ class Database:
         Raises:
             SettingsInvalid: ``url`` is no connection string; its text is not repeated, since it may hold a password.
         """
-        try:
-            given = conninfo_to_dict(url)
-        except psycopg.Error:
-            msg = "REGEN_DATABASE_URL: expected a libpq connection string, got one that libpq cannot parse"
-            raise SettingsInvalid(msg) from None
-        self._parameters = {**_CONNECTION, **given}
+        self._parameters = {**_CONNECTION, **connection_parameters("REGEN_DATABASE_URL", url)}
         self._seconds = statement_seconds
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
 
@@ -121,10 +116,19 @@ class Database:
         """All rows of a query in ``sql/cli`` that only the owner may run; the login must be a member of that role."""
         return self._run(QUERIES[name], parameters, read_only=read_only, role=owner)
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Every statement within sees the database as the first one found it; each keeps its own deadline."""
+        self._command("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            yield
+        finally:
+            with suppress(RegenError):  # nothing was written, and what ended the block is what is to be told
+                self._command("ROLLBACK")
+
     def listen(self) -> None:
         """Asks to be woken; behind a transaction pooler nobody is, and ``wait`` ends by its own time."""
-        with _translated("database: expected it to accept LISTEN"), _alarm(self._seconds + _SLACK_SECONDS):
-            self._open.execute(f"LISTEN {CHANNEL}")
+        self._command(f"LISTEN {CHANNEL}")
 
     def wait(self, seconds: float) -> None:
         """Returns shortly after the next notification, or after ``seconds``.
@@ -135,6 +139,10 @@ class Database:
         with _translated("database: expected the connection to stay"):
             for _ in self._open.notifies(timeout=seconds, stop_after=1):
                 time.sleep(_REST_SECONDS)
+
+    def _command(self, text: LiteralString) -> None:
+        with _translated(f"database: expected it to accept {text}"), _alarm(self._seconds + _SLACK_SECONDS):
+            self._open.execute(text)
 
     @property
     def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
@@ -199,6 +207,15 @@ def _translated(expected: str) -> Iterator[None]:
         raise DatabaseUnavailable(f"{expected}, got: {_first_line(error)}") from error
     except TimeoutError as error:
         raise DatabaseUnavailable(f"{expected}, got none in time") from error
+    except UnicodeEncodeError as error:
+        raise ValidationFailed("database: expected text that UTF-8 can hold, got a lone surrogate") from error
+    except (ValueError, RecursionError) as error:
+        # a row from before the guard of inserts refused it; the parser's own words would name neither
+        msg = (
+            "database: expected values that Python can read, "
+            "got JSON with an integer of more than 4300 digits or with a thousand levels"
+        )
+        raise RegenError(msg) from error
     except psycopg.Error as error:
         if isinstance(error, psycopg.DataError | psycopg.IntegrityError) or error.sqlstate in _REFUSED_VALUES:
             raise ValidationFailed(f"database: expected values that it takes, got: {_first_line(error)}") from error

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -201,6 +202,12 @@ class Jobs(Protocol):
 def no_such_job(job_id: str) -> NotFound:
     """The error for an id that has no row."""
     return NotFound(f"job {job_id}: expected a row with that id, got none; `regen list` shows the newest")
+
+
+def same_again(key: str) -> str:
+    """What is to be done where nobody knows whether a job was made with ``key``."""
+    again = f"the same command with --idempotency-key {shlex.quote(key)} makes no second one"
+    return f"the job may have been made: {again}"
 
 
 def reused_key(key: str | None, other: str) -> ValidationFailed:

@@ -10,9 +10,9 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from regen_cli.api import ApiProblem, BrokenOff
+from regen_cli.api import ApiProblem, BrokenOff, Busy
 from regen_cli.exits import NotFound, Unavailable
-from regen_cli.jobs import EVIDENCE, MAX_LOG_BYTES, Page, Waiting, no_such_job, reused_key
+from regen_cli.jobs import EVIDENCE, MAX_LOG_BYTES, Page, Waiting, no_such_job, reused_key, same_again
 from regen_cli.objects import ObjectMissing
 from regen_cli.printing import say
 from regen_cli.stored import MAX_READ_BYTES
@@ -104,10 +104,13 @@ class ApiJobs:
         key = request.key or request.job_id
         try:
             answer = self._api.post([_JOBS], body, {"Idempotency-Key": key})
+        except Busy:
+            raise
         except Unavailable as error:
-            again = f"the job may have been made: the same command with --idempotency-key {key!r} makes no second one"
-            raise Unavailable(f"{error.message}; {again}") from error
+            raise Unavailable(f"{error.message}; {same_again(key)}") from error
         except ApiProblem as problem:
+            if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise Unavailable(f"{problem.message}; {same_again(key)}") from problem
             if problem.slug == "idempotency-key-reused":
                 raise reused_key(key, "a job with another instruction, priority or retryOf") from problem
             if problem.slug == "retry-refused":

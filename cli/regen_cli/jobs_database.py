@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from regen_cli.exits import NotFound
-from regen_cli.jobs import EVIDENCE, MAX_LOG_BYTES, JobLine, Page, Waiting, no_such_job, reused_key
+from regen_cli.jobs import EVIDENCE, MAX_LOG_BYTES, JobLine, Page, Waiting, no_such_job, reused_key, same_again
 from regen_cli.objects import BLOCK, ObjectMissing, Objects, located, output_location, sibling
 from regen_cli.printing import moment
 from regen_cli.stored import with_objects
@@ -186,7 +186,7 @@ def absent(database: Database, job_id: str) -> NotFound:
 def _maybe_made(request: Request) -> str:
     """What is known of a job whose insert had no answer, and what to do."""
     if request.key is not None:
-        return f"the job may have been made: the same command with --idempotency-key {request.key!r} makes no second one"
+        return same_again(request.key)
     return f"job {request.job_id} may have been made: look with `regen show {request.job_id}` before you ask for another"
 
 

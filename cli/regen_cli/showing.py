@@ -108,7 +108,7 @@ def _failure(job: JobRecord) -> Iterator[tuple[str, str | Text]]:
     yield "because", str(error.get("message", "?"))
     if detail := error.get("detail"):
         yield "detail", printable(json.dumps(detail, ensure_ascii=False))
-    if error.get("retryable"):
+    if error.get("retryable") is True:
         yield "what to do", f"the same may succeed: regen trigger --retry-of {job.id}"
     else:
         yield "what to do", "the same would fail again: mend what is named, then trigger a new job"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -11,6 +11,8 @@ from regen_core.errors import ValidationFailed
 from regen_core.names import is_artifact_name
 
 MAX_SOURCES = 64
+LEVELS: Final = 200
+"""From so many levels of arrays and objects on the guard of inserts refuses an instruction: parsers recurse."""
 
 
 class Source(BaseModel):
@@ -66,8 +68,27 @@ def parse_instruction(value: Any) -> Instruction:
         ValidationFailed: names the first wrong field and what was expected.
     """
     try:
-        return Instruction.model_validate(value)
+        instruction = Instruction.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "instruction"
         raise ValidationFailed(f"instruction field {field}: {first['msg']}", field=field) from error
+    if _reaches(value, LEVELS):
+        msg = f"instruction field inputs: expected fewer than {LEVELS} levels of arrays and objects, itself included"
+        raise ValidationFailed(msg, field="inputs")  # nothing else in it nests
+    return instruction
+
+
+def _reaches(value: Any, level: int) -> bool:
+    """Whether anything lies within as many arrays and objects, as the guard's ``$.**{level}`` counts them."""
+    found = [value]
+    for _ in range(level):
+        found = [
+            inner
+            for outer in found
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not found:
+            return False
+    return True

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import psycopg
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import bindparam
 
 from regen_api.jobs.views import Accepted
-from regen_api.problems import conflict, invalid
+from regen_api.problems import Problem, conflict, invalid
 from regen_core.canonical import canonical_json
 from regen_core.database.sqlstates import UNCLEAN_INSERT
 from regen_core.database.tables import job
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_GUARD_OF_PURGED = "regen_guard_purged"
 _ACCEPTED = (
     job.c.id,
     job.c.type,
@@ -100,7 +102,8 @@ async def make(connection: AsyncConnection, new: NewJob, same: ColumnElement[boo
         same: what tells that a row with the same key was made by the same request.
 
     Raises:
-        Problem: 409 where another request used the key, or the job of the same request was purged.
+        Problem: 409 where another request used the key, or the job of the same request was purged; 400 where the database
+            refuses a value.
     """
     values = {
         "id": uuid.uuid4().hex,
@@ -114,15 +117,24 @@ async def make(connection: AsyncConnection, new: NewJob, same: ColumnElement[boo
     try:
         row = (await connection.execute(statement.returning(*_ACCEPTED))).mappings().one_or_none()
     except DBAPIError as error:
-        if new.key is None or getattr(error.orig, "sqlstate", None) != UNCLEAN_INSERT:
+        if not isinstance(error.orig, psycopg.Error) or error.orig.sqlstate != UNCLEAN_INSERT:
             raise
-        message = "Idempotency-Key: expected a new key, because a job that was made with this one was purged since"
-        raise conflict("idempotency-key-reused", message) from error
+        raise _refused(error.orig) from error
     if row is not None:
         return Made(_accepted(row), is_new=True)
     made = await repeated(connection, new.key, same)
     assert made is not None, "only a row with the same key is in the way"
     return made
+
+
+def _refused(error: psycopg.Error) -> Problem:
+    """What a guard of the database said. The transaction is over, so that no row can tell which guard it was."""
+    if _GUARD_OF_PURGED in (error.diag.context or ""):
+        message = "Idempotency-Key: expected a new key, because a job that was made with this one was purged since"
+        return conflict("idempotency-key-reused", message)
+    fault = (error.diag.message_primary or "").partition(" is refused: ")[2]
+    field, _, message = fault.partition(": ")
+    return invalid(field or "body", message or "expected values that the database takes")
 
 
 async def repeated(connection: AsyncConnection, key: str | None, same: ColumnElement[bool]) -> Made | None:

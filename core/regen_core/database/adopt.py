@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import sql
 
+from regen_core.database.foreign_code import foreign_code
 from regen_core.database.refusal import SchemaRefused
 from regen_core.database.tables import VERSION_TABLE
+from regen_core.database.times import unreadable_times
 from regen_core.states import JobStatus
 
 if TYPE_CHECKING:
@@ -70,8 +72,22 @@ def exists(connection: Connection) -> bool:
     return _one(connection, """SELECT to_regclass('public."RegenerationJob"') IS NOT NULL""") is True
 
 
-def refuse_unsuitable(connection: Connection) -> None:
-    """Looks at the table that is there.
+def lock(connection: Connection) -> None:
+    """Keeps everybody from the table, so that nothing is hung on it between our look and the change of its owner.
+
+    Raises:
+        SchemaRefused: it is no table.
+    """
+    _refuse(_relation_faults(connection))  # LOCK takes tables and views, and of anything else speaks no plain words
+    connection.execute('LOCK TABLE public."RegenerationJob" IN ACCESS EXCLUSIVE MODE')
+
+
+def refuse_unsuitable(connection: Connection, owner: str) -> None:
+    """Looks at the table that is there, and that is locked.
+
+    Args:
+        connection: in the transaction that holds the lock.
+        owner: the role that will own the table.
 
     Raises:
         SchemaRefused: names every reason why it cannot be adopted, in one line.
@@ -80,7 +96,12 @@ def refuse_unsuitable(connection: Connection) -> None:
     if not reasons:
         reasons = [*_enum_faults(connection), *_column_faults(connection), *_key_faults(connection)]
     if not _is_ours(connection):
-        reasons += _code_faults(connection)
+        reasons += _code_faults(connection, owner)
+        reasons += [f"column {fault}" for fault in unreadable_times(connection)] if not reasons else []
+    _refuse(reasons)
+
+
+def _refuse(reasons: list[str]) -> None:
     if reasons:
         msg = f"RegenerationJob cannot be adopted: {'; '.join(reasons)}"
         raise SchemaRefused(msg)
@@ -159,7 +180,7 @@ def _is_ours(connection: Connection) -> bool:
     return _one(connection, f"SELECT to_regclass('public.{VERSION_TABLE}') IS NOT NULL") is True
 
 
-def _code_faults(connection: Connection) -> list[str]:
+def _code_faults(connection: Connection, owner: str) -> list[str]:
     """What would run as the new owner, within our functions, whenever a row changes. A foreign key's triggers are internal."""
     triggers = connection.execute(
         """SELECT t.tgname::text, p.proname::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
@@ -175,6 +196,10 @@ def _code_faults(connection: Connection) -> list[str]:
             for name, function in triggers
         ),
         *(f"rule {name}: expected none, since it would change what a statement on the table does" for (name,) in rules),
+        *(
+            f"{one.part}: expected no call of {one.function}, which would run with the rights of the table's new owner"
+            for one in foreign_code(connection, ["RegenerationJob"], owner)
+        ),
     ]
 
 
@@ -208,8 +233,8 @@ def restrict_others(connection: Connection, previous_owner: str | None) -> None:
            WHERE coalesce(r.rolname, '') <> current_user"""
     ).fetchall()
     maintain = sql.SQL(", MAINTAIN" if connection.info.server_version >= _MAINTAIN_SINCE else "")
-    # Of a table it takes the grants on its columns too, whichever it has.
-    revoke = sql.SQL('REVOKE UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER{1} ON public."RegenerationJob" FROM {0}')
+    # Of a table it takes the grants on its columns too, whichever it has, and what a grantee passed on goes with his own.
+    revoke = sql.SQL('REVOKE UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER{1} ON public."RegenerationJob" FROM {0} CASCADE')
     for oid, name in grantees:
         connection.execute(revoke.format(sql.SQL("PUBLIC") if oid == 0 else sql.Identifier(name), maintain))
     if previous_owner is not None:

@@ -7,45 +7,42 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 
 from regen_core.database import adopt_plans, expected, roles
-from regen_core.database.explain import explained
+from regen_core.database.foreign_code import foreign_code
+from regen_core.database.look import looking
 from regen_core.database.roles import DEFAULT_PREFIX, Roles
 from regen_core.database.tables import OURS, VERSION_TABLE, metadata
+from regen_core.database.times import unreadable_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Connection = psycopg.Connection[Any]
 
-CONNECT_TIMEOUT: Final = 10
-OPTIONS: Final = "-c statement_timeout=10s"
-"""No statement of the check waits longer, for a lock neither."""
 _SET_OPTION_SINCE: Final = 160000
 
 
 def check(url: str, *, role_prefix: str = DEFAULT_PREFIX) -> list[str]:
-    """Everything missing or wrong, one line each; empty means all right. Reads catalogs only.
+    """Everything missing or wrong, one line each; empty means all right.
+
+    Reads the catalogs, and where the login may read jobs, the times of all of them once.
 
     Args:
         url: a libpq connection string of any login.
         role_prefix: as the migration was told.
 
     Raises:
-        SettingsInvalid: the prefix is no identifier.
+        SettingsInvalid: the prefix is no identifier, or libpq cannot parse ``url``.
         DatabaseUnavailable: the server cannot be reached.
     """
     names = Roles(role_prefix)
-    try:
-        with psycopg.connect(
-            url, connect_timeout=CONNECT_TIMEOUT, options=OPTIONS, application_name="regen migrate --check"
-        ) as connection:
-            connection.read_only = True
-            absent = [f"role {name}: expected to exist" for name in roles.missing(connection, names)]
-            faults = [*absent, *_structure(connection)]
-            if absent or any("expected to exist" in fault and fault.startswith("table") for fault in faults):
-                return faults  # owners and grants of what is not there say nothing more
-            return [*faults, *_owners(connection, names), *_grants(connection, names), *_logins(connection, names)]
-    except psycopg.Error as error:
-        raise explained(error) from error
+    with looking(url, "regen migrate --check") as connection:
+        absent = [f"role {name}: expected to exist" for name in roles.missing(connection, names)]
+        faults = [*absent, *_structure(connection)]
+        if absent or any("expected to exist" in fault and fault.startswith("table") for fault in faults):
+            return faults  # owners and grants of what is not there say nothing more
+        faults += [*_owners(connection, names), *_foreign_code(connection, names)]
+        faults += [*_grants(connection, names), *_logins(connection, names)]
+        return [*faults, *_times(connection)]
 
 
 def _structure(connection: Connection) -> Iterator[str]:
@@ -178,6 +175,11 @@ def _owners(connection: Connection, names: Roles) -> Iterator[str]:
             yield f"{kind} {name}: expected to be owned by {names.owner}, got {owner}, who could drop its triggers"
 
 
+def _foreign_code(connection: Connection, names: Roles) -> Iterator[str]:
+    for one in foreign_code(connection, OURS, names.owner):
+        yield f"{one.part} of {one.table}: expected no call of {one.function}, which would run with the owner's rights"
+
+
 def _grants(connection: Connection, names: Roles) -> Iterator[str]:
     ours = list(names.all[1:])
     tables = [*metadata.tables, expected.VIEW, VERSION_TABLE]
@@ -193,6 +195,9 @@ def _grants(connection: Connection, names: Roles) -> Iterator[str]:
             parameters,
         ).fetchall()
     )
+    # what the application's own columns of an adopted table hold, whoever reads the table reads too
+    foreign = {entry for entry in columns if entry[1] in OURS and entry[2] not in metadata.tables[entry[1]].columns}
+    columns -= {entry for entry in foreign if entry[3] == "SELECT"}
     yield from _difference(columns, expected.column_grants(names), "{3} on {1}.{2} to {0}")
     functions = set(
         connection.execute(
@@ -203,14 +208,40 @@ def _grants(connection: Connection, names: Roles) -> Iterator[str]:
         ).fetchall()
     )
     yield from _difference(functions, expected.function_grants(names), "EXECUTE on {1} to {0}")
+    yield from _other_grants(connection, ours)
+
+
+def _other_grants(connection: Connection, ours: list[str]) -> Iterator[str]:
+    """What anybody may do beyond reading and inserting; of our own roles, what is not of single columns."""
     others = connection.execute(
-        """SELECT DISTINCT c.relname::text, coalesce(g.rolname::text, 'PUBLIC'), x.privilege_type
-           FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) x LEFT JOIN pg_roles g ON g.oid = x.grantee
-           WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%(tables)s) AND x.grantee <> c.relowner
-             AND x.privilege_type NOT IN ('SELECT', 'INSERT') ORDER BY 1, 2, 3""",
-        {"tables": [*OURS, expected.VIEW, VERSION_TABLE]},
+        """WITH of AS (
+               SELECT oid, relname::text AS name, relowner, relacl FROM pg_class
+               WHERE relnamespace = 'public'::regnamespace AND relname = ANY (%(tables)s)
+           )
+           SELECT DISTINCT g.what, coalesce(r.rolname::text, 'PUBLIC'), g.verb
+           FROM (
+               SELECT of.name AS what, of.relowner, x.grantee, x.privilege_type AS verb, false AS is_column
+               FROM of CROSS JOIN LATERAL aclexplode(of.relacl) x
+               UNION ALL
+               SELECT of.name || '.' || a.attname, of.relowner, x.grantee, x.privilege_type, true
+               FROM of JOIN pg_attribute a ON a.attrelid = of.oid CROSS JOIN LATERAL aclexplode(a.attacl) x
+           ) g LEFT JOIN pg_roles r ON r.oid = g.grantee
+           WHERE g.grantee <> g.relowner AND g.verb NOT IN ('SELECT', 'INSERT')
+             AND NOT (g.is_column AND coalesce(r.rolname = ANY (%(roles)s), false)) ORDER BY 1, 2, 3""",
+        {"tables": [*OURS, expected.VIEW, VERSION_TABLE], "roles": ours},
     )
-    yield from (f"grant {verb} on {table} to {role}: expected not to exist" for table, role, verb in others)
+    yield from (f"grant {verb} on {what} to {role}: expected not to exist" for what, role, verb in others)
+
+
+def _times(connection: Connection) -> Iterator[str]:
+    table = 'public."RegenerationJob"'
+    if connection.execute("SELECT has_table_privilege(%s, 'SELECT')", (table,)).fetchone() != (True,):
+        return
+    try:
+        with connection.transaction():
+            yield from (f"column RegenerationJob.{fault}" for fault in unreadable_times(connection))
+    except psycopg.errors.QueryCanceled:
+        yield "table RegenerationJob: expected its rows' times to be looked through in ten seconds, got no answer in time"
 
 
 def _difference(found: set[tuple[Any, ...]], wanted: set[Any], form: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Reads a connection string without connecting, and without repeating any of it: it may hold a password."""
+"""Connection strings, read and written without connecting; no message repeats any of one, since it may hold a password."""
 
 from __future__ import annotations
 

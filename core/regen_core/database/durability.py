@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
-import psycopg
-
-from regen_core.database.explain import explained
+from regen_core.database.look import looking
 from regen_core.sql import script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 STATEMENT: Final[LiteralString] = script("durability.sql").text
-_CONNECT_TIMEOUT: Final = 10
 
 
 def doubts(rows: Iterable[tuple[Any, ...]]) -> list[str]:
@@ -28,10 +25,8 @@ def durability(url: str) -> list[str]:
     """``doubts`` about the database at ``url``, a libpq connection string of any login.
 
     Raises:
+        SettingsInvalid: libpq cannot parse ``url``.
         DatabaseUnavailable: the server cannot be reached.
     """
-    try:
-        with psycopg.connect(url, connect_timeout=_CONNECT_TIMEOUT, options="-c statement_timeout=10s") as connection:
-            return doubts(connection.execute(STATEMENT).fetchall())
-    except psycopg.Error as error:
-        raise explained(error) from error
+    with looking(url, "regen migrate --check") as connection:
+        return doubts(connection.execute(STATEMENT).fetchall())

@@ -19,7 +19,9 @@ from sqlalchemy.pool import NullPool
 
 from regen_core.database import adopt, adopt_plans, roles
 from regen_core.database.check import check
+from regen_core.database.connection import connection_parameters
 from regen_core.database.explain import explained
+from regen_core.database.look import CONNECT_TIMEOUT
 from regen_core.database.refusal import SchemaRefused
 from regen_core.database.roles import DEFAULT_LOCK_TIMEOUT, DEFAULT_PREFIX, Roles
 
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["alembic_config", "check", "migrate"]
 
-CONNECT_TIMEOUT: Final = 10
-"""Seconds until a server that does not answer is given up."""
 _OTHER_MIGRATION_TIMEOUT: Final = 600
 """Seconds that a migration waits for another one on the same database."""
 _OLDEST: Final = 150000
@@ -57,7 +57,7 @@ def migrate(
         announce: is told, before it happens, what will hold a lock for long.
 
     Raises:
-        SettingsInvalid: the prefix is no identifier.
+        SettingsInvalid: the prefix is no identifier, or libpq cannot parse ``url``.
         SchemaRefused: the database is not one that we can build on; nothing was changed.
         DatabaseUnavailable: the server cannot be reached.
     """
@@ -97,7 +97,8 @@ def _last_that_expands(config: Config) -> str:
 
 
 def _lock_out_others(raw: psycopg.Connection[Any], lock_timeout: float) -> None:
-    raw.execute("SET LOCAL search_path = public, pg_catalog")
+    # pg_catalog, unnamed, comes first: a role that may create in public could else have its functions called by built-in names
+    raw.execute("SET LOCAL search_path = public, pg_temp")
     raw.execute("SET LOCAL statement_timeout = 0")
     raw.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(f"{_OTHER_MIGRATION_TIMEOUT}s")))
     raw.execute("SELECT pg_advisory_xact_lock(1919248238, 2)")
@@ -121,8 +122,8 @@ def _take_what_is_there(raw: psycopg.Connection[Any], names: Roles) -> None:
     owner = sql.Identifier(names.owner)
     found = adopt.exists(raw)
     if found:
-        adopt.refuse_unsuitable(raw)
-        raw.execute('LOCK TABLE public."RegenerationJob" IN ACCESS EXCLUSIVE MODE')
+        adopt.lock(raw)
+        adopt.refuse_unsuitable(raw, names.owner)
         previous = adopt.take_over(raw, names.owner)
     elif raw.execute("""SELECT to_regtype('public."RegenerationJobStatus"') IS NOT NULL""").fetchone() == (True,):
         raw.execute(sql.SQL('ALTER TYPE public."RegenerationJobStatus" OWNER TO {}').format(owner))
@@ -139,8 +140,12 @@ def _transaction(url: str) -> Iterator[AlchemyConnection]:
     """
 
     def connect() -> psycopg.Connection[Any]:
-        return psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT, application_name="regen migrate")
+        raw = psycopg.connect(**parameters)
+        raw.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # what is seen once a lock was waited for is of after it
+        return raw
 
+    parameters: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "regen migrate"}
+    parameters |= connection_parameters("REGEN_DATABASE_URL", url)
     engine = create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)
     try:
         with engine.begin() as connection:

@@ -52,6 +52,9 @@ def columns(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
             expected, found = ("a value", "none") if wanted else ("none", "one")
             message = f"{name}: expected {expected} in a {job.status} job, got {found}"
             yield Violation(Invariant.COLUMNS, job.id, message, _TAMPERED)
+    if job.status is JobStatus.FAILED and job.error is not None and not isinstance(job.error, dict):
+        message = f"errorJson: expected an object in a FAILED job, got {type(job.error).__name__}"
+        yield Violation(Invariant.COLUMNS, job.id, message, _TAMPERED)
 
 
 def fence(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:

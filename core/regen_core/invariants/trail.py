@@ -83,7 +83,7 @@ def expected_events(job: JobRecord) -> list[Expected]:
     if job.status is JobStatus.COMPLETED:
         events.append(Expected(COMPLETED, job.status, job.completed_at, {"outputRef": job.output_ref}))
     if job.status is JobStatus.FAILED:
-        error = job.error or {}
+        error = job.error if isinstance(job.error, dict) else {}  # what else it is, the check of the columns tells
         detail = {"classification": error.get("classification"), "retryable": error.get("retryable")}
         events.append(Expected(FAILED, job.status, job.completed_at, detail))
     return events

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from regen_core.instruction import LEVELS
 from tests.integration.database.jobs import claim, fail
 
 if TYPE_CHECKING:
@@ -131,3 +132,30 @@ async def test_a_key_whose_job_was_purged_is_a_conflict(admin: httpx.AsyncClient
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:regen:problem:idempotency-key-reused")
     assert "was purged since" in answer.text
     assert (await post(admin, "new")).status_code == 202
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_inputs_too_deep_for_the_database_are_a_bad_request(admin: httpx.AsyncClient, key: str | None) -> None:
+    inputs: Any = 1
+    for _ in range(LEVELS - 1):
+        inputs = {"a": inputs}
+    answer = await post(admin, key, inputs=inputs)
+    assert answer.status_code == 400, answer.text
+    [error] = answer.json()["errors"]
+    assert error["field"] == "inputs"
+    assert f"expected fewer than {LEVELS} levels" in error["message"]
+    assert (await post(admin, key, inputs=inputs["a"])).status_code == 202
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_what_the_guard_refuses_for_another_reason_is_a_bad_request(
+    admin: httpx.AsyncClient, superuser: psycopg.Connection[Any], key: str | None
+) -> None:
+    superuser.execute(
+        """CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+               RAISE EXCEPTION USING ERRCODE = 'RG002', MESSAGE = 'regeneration job x is refused: priority: expected less';
+           END $$;
+           CREATE TRIGGER refuses BEFORE INSERT ON "RegenerationJob" FOR EACH ROW EXECUTE FUNCTION refuse()"""
+    )
+    answer = await post(admin, key)
+    assert (answer.status_code, answer.json()["errors"]) == (400, [{"field": "priority", "message": "expected less"}])

@@ -219,6 +219,39 @@ def test_what_comes_while_the_export_is_written_is_left_to_the_next_one(world: W
     ]  # fmt: skip
 
 
+def test_of_a_transaction_that_ends_while_the_export_is_written_no_event_is_exported(
+    world: World, mocker: MockerFixture
+) -> None:
+    """It emits two events of one job, and others' come between them."""
+    mocker.patch("regen_cli.audit.EVENTS_PER_PAGE", 4)
+    for job_id in ("late", "j0", "j1"):
+        insert(world.superuser, job_id)
+    claim(world.superuser)
+    with world.database.connect() as other:
+        other.execute("BEGIN")
+        assert start(other, "late") == "started"
+        fail(world.superuser, {"id": "j0"})
+        fail(other, {"id": "late"})
+        fail(world.superuser, {"id": "j1"})
+        read, pages = Database.named, []
+
+        def named(self: Database, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+            rows = read(self, name, parameters)
+            pages.append(name)
+            if name == "export" and pages.count("export") == 1:
+                other.execute("COMMIT")
+            return rows
+
+        mocker.patch.object(Database, "named", named)
+        events = exported(world.regen)
+    assert pages.count("export") > 2
+    assert [one["event"] for one in events if one["jobId"] == "late"] == ["REGEN_JOB_LOCKED"]
+    mocker.stopall()
+    assert [one["event"] for one in exported(world.regen) if one["jobId"] == "late"] == [
+        "REGEN_JOB_LOCKED", "REGEN_JOB_STARTED", "REGEN_JOB_FAILED"
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

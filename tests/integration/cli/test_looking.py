@@ -138,6 +138,7 @@ def test_a_job_that_does_not_exist(either: World, command: str) -> None:
     [
         ({}, 2, "REGEN_DATABASE_URL: expected a connection string"),
         ({"REGEN_DATABASE_URL": "secret word"}, 2, "REGEN_DATABASE_URL: expected a libpq connection string"),
+        ({"REGEN_DATABASE_URL": "postgresql://u:%ffsecret@h/db"}, 2, "REGEN_DATABASE_URL: expected a libpq connection string"),
         ({"REGEN_DATABASE_URL": "postgresql://127.0.0.1:1/x"}, 7, "REGEN_DATABASE_URL: expected a database that answers"),
         (
             {"REGEN_DATABASE_URL": "postgresql://127.0.0.1:1/x", "REGEN_DATABASE_TIMEOUT_SECONDS": "soon"},
@@ -194,7 +195,34 @@ def test_a_row_from_before_regen_may_have_any_error(either: World, error: object
     assert either.regen.json("show", "old")["error"] == error
 
 
+@pytest.mark.parametrize("retryable", ["no", 1, {"a": 1}], ids=str)
+def test_only_an_error_that_says_so_is_one_to_retry(either: World, retryable: object) -> None:
+    either.failed("old")
+    either.behind_the_guards('UPDATE "RegenerationJob" SET "errorJson" = %s', Jsonb({"retryable": retryable}))
+    assert "the same would fail again" in either.regen("show", "old").stdout
+
+
 CONTROLS = "a\x9b2J\x7f\u202eb"
+
+
+@pytest.mark.parametrize(
+    "inputs", ['{"a": ' + "1" * 5000 + "}", '{"a": ' + "[" * 1500 + "]" * 1500 + "}"], ids=["an integer", "levels"]
+)
+def test_an_instruction_from_before_the_guards_that_python_cannot_read_is_one_line(world: World, inputs: str) -> None:
+    world.behind_the_guards(
+        """INSERT INTO "RegenerationJob" (id, "instructionJson")
+           VALUES ('old', jsonb_build_object('type', 'document', 'inputs', %s::jsonb))""",
+        inputs,
+    )
+    done = world.regen("show", "old")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("regen: database: expected values that Python can read, got JSON with")
+
+
+def test_an_id_that_is_no_utf_8_is_one_line(world: World) -> None:
+    done = world.regen("show", "\udcff")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "regen: database: expected text that UTF-8 can hold, got a lone surrogate\n"
 
 
 def test_nothing_that_an_executor_wrote_steers_the_terminal(either: World) -> None:

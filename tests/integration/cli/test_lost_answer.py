@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
 from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -43,6 +45,32 @@ def database_through(world: World, marker: bytes) -> Iterator[Command]:
 
 
 @contextmanager
+def replying(status: int, document: str) -> Iterator[str]:
+    """The address of a server that answers every POST alike."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Type", "application/problem+json" if document else "text/html")
+            self.send_header("Content-Length", str(len(document)))
+            self.end_headers()
+            self.wfile.write(document.encode())
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
 def api_through(over_api: World, marker: bytes) -> Iterator[Command]:
     """The command over the API, with the answer to what holds ``marker`` lost."""
     port = urlsplit(str(over_api.api_url)).port
@@ -66,7 +94,7 @@ def test_on_the_database_the_key_that_was_given_is_named(world: World) -> None:
     with database_through(world, COMMIT) as command:
         done = command("trigger", "document", "--idempotency-key", "k")
         assert done.returncode == 7
-        assert "the same command with --idempotency-key 'k' makes no second one" in done.stderr
+        assert "the same command with --idempotency-key k makes no second one" in done.stderr
         [(job_id, *_)] = rows(world)
         assert command("trigger", "document", "--idempotency-key", "k").stdout.strip() == job_id
     assert len(rows(world)) == 1
@@ -77,12 +105,38 @@ def test_over_the_api_a_key_is_named_with_which_the_repeat_makes_no_second_job(o
     with api_through(over_api, POST) as command:
         done = command("trigger", "document", *given)
         assert (done.returncode, done.stdout) == (7, "")
-        found = re.search(r"--idempotency-key '([^']+)' makes no second one", done.stderr)
+        found = re.search(r"--idempotency-key (\S+) makes no second one", done.stderr)
         assert found is not None, done.stderr
         [(job_id, *_)] = rows(over_api)
         again = command("trigger", "document", "--idempotency-key", found[1])
     assert (again.returncode, again.stdout.strip()) == (0, job_id)
     assert len(rows(over_api)) == 1
+
+
+def test_a_key_is_named_as_the_shell_takes_it(world: World) -> None:
+    with database_through(world, COMMIT) as command:
+        done = command("trigger", "document", "--idempotency-key", "a\\b'c $d")
+    assert """the same command with --idempotency-key 'a\\b'"'"'c $d' makes no second one""" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "is_known"),
+    [
+        (429, '{"type": "urn:regen:problem:too-many-requests", "detail": "slow down"}', True),
+        (500, '{"type": "urn:regen:problem:internal", "detail": "unexpected"}', False),
+        (500, "", False),
+        (503, '{"type": "urn:regen:problem:unavailable", "detail": "no database"}', False),
+        (504, "", False),
+        (524, "", False),
+    ],
+)
+def test_of_an_answer_that_tells_of_trouble_only_a_refusal_says_that_nothing_was_made(
+    status: int, document: str, *, is_known: bool
+) -> None:
+    with replying(status, document) as url:
+        done = Command({"REGEN_API_URL": url, "REGEN_API_TOKEN": "t"})("trigger", "document", "--idempotency-key", "k")
+    assert (done.returncode, done.stdout) == (7, "")
+    assert ("--idempotency-key k makes no second one" in done.stderr) is not is_known
 
 
 def test_what_was_made_is_named_where_it_cannot_be_read_then(over_api: World) -> None:

@@ -39,7 +39,12 @@ def test_a_database_that_may_forget_is_a_warning_and_no_failure(database: Databa
             7,
             "regen: REGEN_DATABASE_URL: expected a database that answers",
         ),
-        ({"REGEN_DATABASE_URL": "secret word"}, 1, "regen: REGEN_DATABASE_URL: expected a libpq connection string"),
+        ({"REGEN_DATABASE_URL": "secret word"}, 2, "regen: REGEN_DATABASE_URL: expected a libpq connection string"),
+        (
+            {"REGEN_DATABASE_URL": "postgresql://u:%ffsecret@h/db"},
+            2,
+            "regen: REGEN_DATABASE_URL: expected a libpq connection string",
+        ),
         ({"REGEN_DATABASE_URL": "x", "REGEN_ROLE_PREFIX": "A-"}, 2, "regen: REGEN_ROLE_PREFIX: expected"),
     ],
 )

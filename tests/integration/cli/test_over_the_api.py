@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -77,6 +78,7 @@ def test_a_retry_takes_the_instruction_of_the_old_job(over_api: World) -> None:
     job_id = over_api.api("trigger", "--retry-of", "old").stdout.strip()
     old, new = rows(over_api)
     assert new[:5] + new[6:] == (job_id, "PENDING", old[2], 0, "root", "old")
+    assert re.fullmatch(r"api:root:[0-9a-f]{32}", new[5]), "the request's own id, where no key was given"
 
 
 def test_a_page_is_as_long_as_it_was_asked_to_be(over_api: World) -> None:

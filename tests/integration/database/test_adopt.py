@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -201,6 +202,7 @@ def test_foreign_columns_stay(empty_database: Database, application: Connection)
     application.execute(ROWS)
     migrate(empty_database.url)
     assert application.execute("""SELECT note, kind FROM "RegenerationJob" WHERE id = 'done'""").fetchone() == (None, "x")
+    assert check(empty_database.url) == []
 
 
 def test_says_what_will_be_rewritten(empty_database: Database, application: Connection) -> None:
@@ -307,6 +309,114 @@ REFUSED |= {
     "a rule": (f"{TABLE}; {RULE}", "rule keep: expected none"),
     "a trigger and a rule": (f"{TABLE}; {TRIGGER.format('stamps')}; {RULE}", "trigger stamps: .*; rule keep: "),
 }
+
+
+REFUSED |= {
+    f"a time of {at}": (
+        f"""{TABLE}; INSERT INTO "RegenerationJob" (id, status, "instructionJson", "{column}")
+        VALUES ('j', 'PENDING', '{{}}', '{at}'), ('k', 'PENDING', '{{}}', '{at}'), ('m', 'PENDING', '{{}}', '2026-01-01')""",
+        f"column {column}: expected times from 1970-01-01 to 9998-12-31, which every program can read, got others in 2 rows",
+    )
+    for column, at in (
+        ("createdAt", "57012-05-01"),
+        ("createdAt", "0044-03-15 BC"),
+        ("lockedAt", "infinity"),
+        ("completedAt", "9999-01-01"),
+    )
+}
+REFUSED["no time"] = (
+    f"""{TABLE.replace('"createdAt" TIMESTAMP(3) NOT NULL', '"createdAt" TIMESTAMP(3)')};
+    INSERT INTO "RegenerationJob" (id, status, "instructionJson", "createdAt") VALUES ('j', 'PENDING', '{{}}', NULL)""",
+    "column createdAt: expected times .* in 1 rows",
+)
+
+
+CODE = """CREATE FUNCTION spy(text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN true; END'; {}"""
+CALLERS = {
+    "constraint spies": """ALTER TABLE "RegenerationJob" ADD CONSTRAINT spies CHECK (spy(id))""",
+    "default of column note": """ALTER TABLE "RegenerationJob" ADD COLUMN note boolean DEFAULT spy('x')""",
+    "default of column made": """ALTER TABLE "RegenerationJob" ADD COLUMN made boolean GENERATED ALWAYS AS (spy(id)) STORED""",
+    "index by_spy": """CREATE INDEX by_spy ON "RegenerationJob" (spy(id))""",
+    "index by_half": """CREATE INDEX by_half ON "RegenerationJob" (id) WHERE spy(id)""",
+    "policy seen": """CREATE POLICY seen ON "RegenerationJob" USING (spy(id))""",
+    "statistics spied": """CREATE STATISTICS spied ON (spy(id)) FROM "RegenerationJob" """,
+    "type of column word": """CREATE DOMAIN word AS text CHECK (spy(VALUE));
+        ALTER TABLE "RegenerationJob" ADD COLUMN word word""",
+    "constraint compares": """CREATE FUNCTION eq(text, text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
+        CREATE OPERATOR === (FUNCTION = eq, LEFTARG = text, RIGHTARG = text);
+        ALTER TABLE "RegenerationJob" ADD CONSTRAINT compares CHECK (id === id)""",
+}
+
+
+def test_a_grant_that_was_passed_on_goes_with_the_grant(empty_database: Database, app: Connection) -> None:
+    app.execute("RESET ROLE")
+    app.execute("CREATE ROLE clerk; CREATE ROLE assistant")
+    try:
+        app.execute("SET ROLE app")
+        app.execute('GRANT UPDATE ON "RegenerationJob" TO clerk WITH GRANT OPTION')
+        app.execute("SET ROLE clerk")
+        app.execute('GRANT UPDATE ON "RegenerationJob" TO assistant')
+        app.execute("RESET ROLE")
+        migrate(empty_database.url)
+        assert check(empty_database.url) == []
+    finally:
+        app.execute("DROP OWNED BY clerk, assistant CASCADE")
+        app.execute("DROP ROLE clerk, assistant")
+
+
+@pytest.fixture
+def app(application: Connection) -> Iterator[Connection]:
+    """The same connection, as a role without rights that owns the table."""
+    application.execute("CREATE ROLE app")
+    application.execute("GRANT CREATE ON SCHEMA public TO app")
+    application.execute("""ALTER TYPE "RegenerationJobStatus" OWNER TO app""")
+    application.execute("SET ROLE app")
+    application.execute(TABLE)
+    yield application
+    application.execute("RESET ROLE")
+    application.execute("DROP OWNED BY app CASCADE")
+    application.execute("DROP ROLE app")
+
+
+@pytest.mark.parametrize("part", CALLERS)
+def test_a_function_of_the_owner_before_would_run_as_the_new_one(empty_database: Database, app: Connection, part: str) -> None:
+    app.execute(CODE.format(CALLERS[part]))
+    function = r"eq\(text,text\)" if "===" in CALLERS[part] else r"spy\(text\)"
+    with pytest.raises(SchemaRefused, match=rf"{part}: expected no call of {function}, which would run with the rights"):
+        migrate(empty_database.url)
+
+
+def test_a_function_by_the_name_of_a_built_in_one_is_not_called(empty_database: Database, app: Connection) -> None:
+    app.execute(
+        """CREATE FUNCTION public.to_regclass(text) RETURNS regclass LANGUAGE plpgsql
+           AS 'BEGIN RAISE EXCEPTION ''called as %'', current_user; END'"""
+    )
+    migrate(empty_database.url)
+    assert check(empty_database.url) == []
+
+
+def test_a_function_of_a_superuser_may_stay(empty_database: Database, application: Connection) -> None:
+    """As those of extensions are; ``uuid_generate_v4()`` is a default that applications have."""
+    application.execute(TABLE)
+    application.execute(CODE.format(CALLERS["constraint spies"]))
+    migrate(empty_database.url)
+    assert check(empty_database.url) == []
+
+
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
+def test_a_trigger_that_is_made_meanwhile_is_seen(empty_database: Database, app: Connection, isolation: str) -> None:
+    app.execute("RESET ROLE")
+    app.execute(f"ALTER DATABASE {empty_database.name} SET default_transaction_isolation = '{isolation}'")
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(empty_database.url) as busy:
+        busy.execute("SET ROLE app")
+        busy.execute(TRIGGER.format("stamps"))
+        migration = pool.submit(migrate, empty_database.url)
+        waiting = """SELECT count(*) > 0 FROM pg_locks WHERE relation = 'public."RegenerationJob"'::regclass AND NOT granted"""
+        while app.execute(waiting).fetchone() != (True,):
+            assert not migration.done()
+        busy.commit()
+        with pytest.raises(SchemaRefused, match="trigger stamps: expected none"):
+            migration.result()
 
 
 def test_a_foreign_key_to_the_table_may_stay(empty_database: Database, application: Connection) -> None:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
-from regen_core.database.check import OPTIONS
 from regen_core.database.expected import VERSIONS
+from regen_core.database.look import looking
 from regen_core.database.migrate import check
 from regen_core.errors import DatabaseUnavailable
 
@@ -63,6 +64,12 @@ BROKEN = {
            CREATE TRIGGER stamps BEFORE UPDATE ON "AuditEvent" FOR EACH ROW EXECUTE FUNCTION stamp()""",
         "trigger stamps on AuditEvent: expected not to exist; public.stamp would run with the owner's rights",
     ),
+    "constraint of somebody's function": (
+        """CREATE FUNCTION spy(text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
+           ALTER FUNCTION spy OWNER TO regen_api;
+           ALTER TABLE "AuditEvent" ADD CONSTRAINT spies CHECK (spy(event)) NOT VALID""",
+        "constraint spies of AuditEvent: expected no call of spy(text), which would run with the owner's rights",
+    ),
     "rule": (
         'CREATE RULE keep AS ON DELETE TO "RegenerationJob" DO INSTEAD NOTHING',
         "rule keep on RegenerationJob: expected not to exist",
@@ -102,6 +109,10 @@ BROKEN = {
         'GRANT DELETE ON "RegenerationJob" TO PUBLIC',
         "grant DELETE on RegenerationJob to PUBLIC: expected not to exist",
     ),
+    "column grant to somebody": (
+        'GRANT UPDATE ("requestedBy") ON "RegenerationJob" TO PUBLIC',
+        "grant UPDATE on RegenerationJob.requestedBy to PUBLIC: expected not to exist",
+    ),
     "execute": (
         "GRANT EXECUTE ON FUNCTION regen_complete_v1 TO PUBLIC",
         "grant EXECUTE on regen_complete_v1 to regen_api: expected not to exist",
@@ -121,9 +132,14 @@ def test_any_login_of_ours_may_check(database: Database) -> None:
     assert check(database.readonly_url) == []
 
 
+def test_the_options_of_the_connection_string_are_kept(database: Database) -> None:
+    with looking(make_conninfo(database.url, options="-c role=regen_readonly"), "a test") as connection:
+        row = connection.execute("SELECT current_user::text, current_setting('statement_timeout')").fetchone()
+    assert row == ("regen_readonly", "10s")
+
+
 def test_a_table_that_stays_locked_is_not_waited_for(database: Database, mocker: MockerFixture) -> None:
-    assert "statement_timeout=10s" in OPTIONS
-    mocker.patch("regen_core.database.check.OPTIONS", "-c statement_timeout=100ms")
+    mocker.patch("regen_core.database.look.STATEMENT_SECONDS", 0.1)
     with psycopg.connect(database.url) as busy:
         busy.execute("LOCK TABLE regen_alembic_version IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(DatabaseUnavailable, match="statement timeout"):
@@ -142,6 +158,19 @@ def test_a_fault_is_named(database: Database, what: str) -> None:
     with database.connect() as connection:
         connection.execute(statement)
     assert fault in check(database.url)
+
+
+def test_times_that_came_with_an_adopted_table_are_counted(database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute('ALTER TABLE "RegenerationJob" DISABLE TRIGGER regen_guard_insert')
+        connection.execute(
+            """INSERT INTO "RegenerationJob" (id, "instructionJson", "createdAt") VALUES
+               ('a', '{}', 'infinity'), ('b', '{}', '57012-05-01'), ('c', '{}', '2026-01-01')"""
+        )
+        connection.execute('ALTER TABLE "RegenerationJob" ENABLE ALWAYS TRIGGER regen_guard_insert')
+    limits = "expected times from 1970-01-01 to 9998-12-31, which every program can read"
+    assert check(database.readonly_url) == [f"column RegenerationJob.createdAt: {limits}, got others in 2 rows"]
+    assert check(database.runner_url) == []
 
 
 def test_a_login_that_could_drop_triggers_is_named(database: Database) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from regen_core.instruction import LEVELS
 from tests.integration.database.jobs import complete, fail, insert, running, start, status
 
 Connection = psycopg.Connection[Any]
@@ -178,16 +179,20 @@ def test_a_time_that_a_client_can_read_is_accepted(rolled_back: Connection, crea
 
 
 UNREADABLE = {
-    "an array too deep": '{"a": ' + "[" * 199 + "1" + "]" * 199 + "}",
-    "an object too deep": '{"a": ' * 200 + "1" + "}" * 200,
+    "an array too deep": '{"a": ' + "[" * (LEVELS - 1) + "1" + "]" * (LEVELS - 1) + "}",
+    "an object too deep": '{"a": ' * LEVELS + "1" + "}" * LEVELS,
     "far too deep": "[" * 3000 + "]" * 3000,
     "an integer": '{"a": [{"b": ' + "1" * 4301 + "}]}",
+    "a smaller one": '{"a": 1' + "0" * 309 + "}",
+    "a fraction that Python takes for infinity": '{"a": 1' + "0" * 400 + ".5}",
     "a short one": '{"a": 1e4300}',
-    "a negative one": '{"a": -1e4300}',
+    "no double": '{"a": 1.8e308}',
+    "a negative one": '{"a": -1.8e308}',
 }
 READABLE = {
-    "deep": '{"a": ' + "[" * 198 + "1" + "]" * 198 + "}",
-    "an integer": '{"a": [{"b": ' + "1" * 4300 + "}]}",
+    "deep": '{"a": ' + "[" * (LEVELS - 2) + "1" + "]" * (LEVELS - 2) + "}",
+    "an integer": '{"a": [{"b": 1' + "0" * 308 + "}]}",
+    "the largest double": '{"a": [17976931348623157' + "0" * 292 + ", -17976931348623157" + "0" * 292 + "]}",
     "a fraction": '{"a": 0.' + "1" * 5000 + "}",
     "digits in a string": '{"a": "' + "1" * 5000 + '"}',
     "wide": json.dumps({"a": [[number] for number in range(2000)]}),

@@ -30,7 +30,8 @@ REPLACED = {
     ("function", name) for name in ("regen_guard_forbidden", "regen_guard_job_insert", "regen_pick_v1", "regen_audit_repair_v1")
 }
 """Another body: of those that nobody calls by name, and of the repair, which does more of what it always promised. Whatever
-changes what a caller must send or may expect gets another version instead."""
+changes what a caller must send or may expect gets another version instead, with one exception: the guard of inserts refuses
+more than it did, values that would have stopped the programs of either release."""
 VERSION_ROW = ("relation", "regen_alembic_version")
 
 

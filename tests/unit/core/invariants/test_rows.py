@@ -41,6 +41,13 @@ def test_a_column_that_a_status_does_not_have_or_lacks(record: JobRecord, field:
     assert Invariant.COLUMNS in {one.invariant for one in check(snapshot(spoiled))}
 
 
+@pytest.mark.parametrize("error", ["lost", ["lost"], 7])
+def test_an_error_that_is_no_object(error: Any) -> None:
+    spoiled = replace(job(JobStatus.FAILED), error=error, events=trail(replace(job(JobStatus.FAILED), error={})))
+    message = f"errorJson: expected an object in a FAILED job, got {type(error).__name__}"
+    assert found(spoiled) == [(Invariant.COLUMNS, message)]
+
+
 def test_the_message_names_the_column_and_what_was_expected() -> None:
     [violation, *_] = check(snapshot(job(JobStatus.RUNNING, output_ref="x")))
     assert violation.job_id == "j"

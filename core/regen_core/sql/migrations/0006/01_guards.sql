@@ -20,10 +20,12 @@ BEGIN
             THEN 'id: expected 1 to 200 characters without slashes and control characters'
         WHEN NEW."instructionJson" IS NULL THEN 'instructionJson: expected a JSON object, got NULL'
         WHEN v_bytes > 400 AND jsonb_path_exists(NEW."instructionJson", '$.**{200}')
+            -- as many as core/regen_core/instruction.py says in LEVELS
             THEN 'instructionJson: expected fewer than 200 levels of arrays and objects'
-        WHEN v_bytes > 4300 AND jsonb_path_exists(
-            NEW."instructionJson", '$.** ? (@.type() == "number" && (@ >= 1e4300 || @ <= -1e4300))')
-            THEN 'instructionJson: expected numbers of at most 4300 digits before the point'
+        -- The largest double: RFC 8785 has no number beyond it, and readers take one with a fraction for infinity.
+        WHEN v_bytes > 308 AND jsonb_path_exists(NEW."instructionJson",
+            '$.** ? (@.type() == "number" && (@ > 1.7976931348623157e308 || @ < -1.7976931348623157e308))')
+            THEN 'instructionJson: expected numbers up to 1.7976931348623157e308, the largest double'
         -- An adopted column may lack NOT NULL. Infinity is out of the range too.
         WHEN NEW."createdAt" IS NULL OR NEW."createdAt" < '1970-01-01' OR NEW."createdAt" >= '9999-01-01'
             THEN format('createdAt: expected a time from 1970-01-01 to 9998-12-31, got %s', coalesce(NEW."createdAt"::text, 'NULL'))
