@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import httpx
@@ -75,14 +76,18 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-async def keyset(own: Provider, clock: Clock) -> AsyncIterator[Keyset]:
-    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
-        keyset = Keyset(
-            client, discovery_url=own.issuer + METADATA, issuer=own.issuer, keep_seconds=300, pause_seconds=10, clock=clock
-        )
+@asynccontextmanager
+async def keyset_of(issuer: str, clock: Clock) -> AsyncIterator[Keyset]:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
+        keyset = Keyset(client, discovery_url=issuer + METADATA, issuer=issuer, keep_seconds=300, pause_seconds=10, clock=clock)
         yield keyset
         await keyset.close()
+
+
+@pytest.fixture
+async def keyset(own: Provider, clock: Clock) -> AsyncIterator[Keyset]:
+    async with keyset_of(own.issuer, clock) as keyset:
+        yield keyset
 
 
 async def ids(keyset: Keyset, key_id: str | None) -> list[str]:
@@ -137,15 +142,7 @@ async def test_a_withdrawn_key_is_not_told_after_a_night_without_requests(keyset
 
 
 async def test_nobody_waits_for_a_silent_provider_with_a_known_key(clock: Clock) -> None:
-    async with Silent() as silent, httpx.AsyncClient(timeout=60, trust_env=False) as client:
-        keyset = Keyset(
-            client,
-            discovery_url=silent.issuer + METADATA,
-            issuer=silent.issuer,
-            keep_seconds=300,
-            pause_seconds=10,
-            clock=clock,
-        )
+    async with Silent() as silent, keyset_of(silent.issuer, clock) as keyset:
         assert await ids(keyset, "first") == ["first"]
         silent.speaks.clear()
         silent.asked.clear()
@@ -159,19 +156,10 @@ async def test_nobody_waits_for_a_silent_provider_with_a_known_key(clock: Clock)
         assert await ids(keyset, "second") == ["second"]
         assert await keyset.find("first") == []
         assert silent.seen == [METADATA, "/keys"] * 2
-        await keyset.close()
 
 
 async def test_a_withdrawn_key_is_told_to_nobody_while_the_provider_is_asked_after_a_night(clock: Clock) -> None:
-    async with Silent() as silent, httpx.AsyncClient(timeout=60, trust_env=False) as client:
-        keyset = Keyset(
-            client,
-            discovery_url=silent.issuer + METADATA,
-            issuer=silent.issuer,
-            keep_seconds=300,
-            pause_seconds=10,
-            clock=clock,
-        )
+    async with Silent() as silent, keyset_of(silent.issuer, clock) as keyset:
         await keyset.find("first")
         silent.speaks.clear()
         silent.asked.clear()
@@ -184,19 +172,10 @@ async def test_a_withdrawn_key_is_told_to_nobody_while_the_provider_is_asked_aft
         silent.speaks.set()
         assert await asyncio.gather(first, second) == [[], []]
         assert silent.seen == [METADATA, "/keys"] * 2
-        await keyset.close()
 
 
 async def test_whoever_asked_and_left_settles_nothing(clock: Clock) -> None:
-    async with Silent() as silent, httpx.AsyncClient(timeout=60, trust_env=False) as client:
-        keyset = Keyset(
-            client,
-            discovery_url=silent.issuer + METADATA,
-            issuer=silent.issuer,
-            keep_seconds=300,
-            pause_seconds=10,
-            clock=clock,
-        )
+    async with Silent() as silent, keyset_of(silent.issuer, clock) as keyset:
         silent.speaks.clear()
         left = asyncio.create_task(keyset.find("first"))
         await silent.asked.wait()
@@ -204,7 +183,6 @@ async def test_whoever_asked_and_left_settles_nothing(clock: Clock) -> None:
         await asyncio.wait([left])
         silent.speaks.set()
         assert await ids(keyset, "first") == ["first"]
-        await keyset.close()
 
 
 BROKEN = {

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import threading
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,6 +13,7 @@ from anyio.from_thread import start_blocking_portal
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.faults.proxy import Proxy
+from tests.integration.cli.answering import answering
 from tests.integration.cli.command import Command
 from tests.integration.cli.test_trigger import rows
 
@@ -42,32 +41,6 @@ def database_through(world: World, marker: bytes) -> Iterator[Command]:
         proxy.lose_answer(marker)
         yield Command({"REGEN_DATABASE_URL": make_conninfo(url, host="127.0.0.1", port=proxy.port)})
         assert proxy.answers_lost == 1
-
-
-@contextmanager
-def replying(status: int, document: str) -> Iterator[str]:
-    """The address of a server that answers every POST alike."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(status)
-            self.send_header("Content-Type", "application/problem+json" if document else "text/html")
-            self.send_header("Content-Length", str(len(document)))
-            self.end_headers()
-            self.wfile.write(document.encode())
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @contextmanager
@@ -133,7 +106,8 @@ def test_a_key_is_named_as_the_shell_takes_it(world: World) -> None:
 def test_of_an_answer_that_tells_of_trouble_only_a_refusal_says_that_nothing_was_made(
     status: int, document: str, *, is_known: bool
 ) -> None:
-    with replying(status, document) as url:
+    kind = "application/problem+json" if document else "text/html"
+    with answering({"/api/v1/regeneration-jobs": [(status, {"Content-Type": kind}, document.encode())]}) as url:
         done = Command({"REGEN_API_URL": url, "REGEN_API_TOKEN": "t"})("trigger", "document", "--idempotency-key", "k")
     assert (done.returncode, done.stdout) == (7, "")
     assert ("--idempotency-key k makes no second one" in done.stderr) is not is_known

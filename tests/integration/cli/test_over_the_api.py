@@ -3,59 +3,23 @@
 from __future__ import annotations
 
 import re
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.integration.api.identity import AUDIENCE, Provider
+from tests.integration.cli.answering import answering
 from tests.integration.cli.command import Command, regen
 from tests.integration.cli.conftest import KEY
 from tests.integration.cli.test_trigger import DIGEST, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from tests.integration.cli.conftest import Serve, World
 
 JOB = """{"id": "j", "type": "document", "status": "COMPLETED", "priority": 0, "requestedBy": null, "retryOf": null,
   "createdAt": "2026-01-01T00:00:00.000Z", "lockedAt": "2026-01-01T00:00:01.000Z", "completedAt": "2026-01-01T00:00:02.000Z",
   "classification": null, "instruction": {}, "outputRef": "s3://b/manifest.json", "error": null, "run": null, "waiting": null,
   "outputs": [{"name": "a.txt", "ref": "s3://b/a.txt", "sha256": "aa", "sizeBytes": 9, "mediaType": "text/plain"}]}"""
-
-
-@contextmanager
-def answering(answers: Mapping[str, list[tuple[int, dict[str, str], bytes]]]) -> Iterator[str]:
-    """The address of a server that is not regen's: path → its answers in turn, the last of them again and again."""
-    asked: dict[str, int] = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
-            number = asked.get(path, 0)
-            asked[path] = number + 1
-            given = answers.get(path, [(404, {}, b"")])
-            status, headers, body = given[min(number, len(given) - 1)]
-            self.send_response(status)
-            for name, value in ({"Content-Length": str(len(body))} | headers).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_the_row_is_what_was_asked_for_by_the_tokens_subject(over_api: World) -> None:
