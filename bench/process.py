@@ -4,6 +4,24 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final, NamedTuple
+
+TICK_SECONDS: Final = 1 / os.sysconf("SC_CLK_TCK")
+
+
+class Spent(NamedTuple):
+    """What ``/proc/<pid>/stat`` says of a process: its name, its start in ticks, its user and system seconds so far."""
+
+    program: str
+    start: int
+    seconds: float
+
+
+def spent(stat: str) -> Spent:
+    """Reads the text of such a file."""
+    head, _, tail = stat.rpartition(")")  # the name may hold anything
+    fields = tail.split()
+    return Spent(head.partition("(")[2], int(fields[19]), (int(fields[11]) + int(fields[12])) * TICK_SECONDS)
 
 
 class Process:
@@ -19,5 +37,4 @@ class Process:
 
     def cpu_seconds(self) -> float:
         """User and system time so far, in steps of 10 ms."""
-        fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return spent((self._folder / "stat").read_text()).seconds

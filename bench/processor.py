@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-_TICK = 1 / os.sysconf("SC_CLK_TCK")
+from bench.process import TICK_SECONDS, Spent, spent
+
 SHORT_LIVED = "ended meanwhile"
 """Processes that a later reading does not find: of a node, its runc, shims and containers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Seconds since the machine's start: ``busy`` of all cores together, ``processes`` by (pid, program)."""
+    """Seconds since the machine's start: ``busy`` of all cores together, ``processes`` by pid and start.
+
+    These two name one for good; a worker of the kernel takes the name of its work.
+    """
 
     busy: float
-    processes: dict[tuple[int, str], float]
+    processes: dict[tuple[int, int], Spent]
 
     @classmethod
     def now(cls) -> Self:
@@ -31,18 +34,18 @@ class Reading:
             if not folder.name.isdigit():
                 continue
             try:
-                text = (folder / "stat").read_text()
+                one = spent((folder / "stat").read_text())
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            head, _, tail = text.rpartition(")")
-            fields = tail.split()
-            processes[int(folder.name), head.partition("(")[2]] = (int(fields[11]) + int(fields[12])) * _TICK
-        return cls((user + nice + system + irq + softirq) * _TICK, processes)
+            processes[int(folder.name), one.start] = one
+        return cls((user + nice + system + irq + softirq) * TICK_SECONDS, processes)
 
     def since(self, before: Reading) -> Counter[str]:
         """Program → seconds between two readings; what is in none of the later one's processes is ``SHORT_LIVED``."""
-        spent: Counter[str] = Counter()
-        for key, seconds in self.processes.items():
-            spent[key[1]] += seconds - before.processes.get(key, 0.0)
-        spent[SHORT_LIVED] = max(0.0, self.busy - before.busy - spent.total())
-        return spent
+        seconds: Counter[str] = Counter()
+        for key, one in self.processes.items():
+            earlier = before.processes.get(key)
+            program = one.program.partition("/")[0]  # kworker/u8:1 and all its kind are one
+            seconds[program] += one.seconds - (earlier.seconds if earlier else 0.0)
+        seconds[SHORT_LIVED] = max(0.0, self.busy - before.busy - seconds.total())
+        return seconds

@@ -109,6 +109,7 @@ def _round(regen: Regen, figures: _Figures, prefix: str) -> None:
         psycopg.connect(regen.url, autocommit=True, connect_timeout=10) as other,
         psycopg.connect(regen.url, autocommit=True, connect_timeout=10, prepare_threshold=0) as connection,
     ):
+        other.execute("CHECKPOINT")  # so that every round pays for as many whole pages in the log
         backend, wal = Process(connection.info.backend_pid), _wal(connection)
         before = backend.cpu_seconds()
         for wave in range(sizes.STREAM // WAVE):
