@@ -66,6 +66,6 @@ async def test_a_list_that_nobody_can_read_does_not_end_the_operator(
             first = await world.insert()
             await world.until("a job is mirrored", lambda: world.phase(first) == "RUNNING")
             rule = proxy.add("GET", "/regenerationjobs?limit=", times=6, status=200, body=b"[" * 100_000)
-            await world.until("two lists could not be read", lambda: rule.met == rule.times)
+            await world.until("six requests for lists had answers that nobody can read", lambda: rule.met == rule.times)
             later = await world.insert()
             await world.until("a later job is mirrored", lambda: world.phase(later) == "RUNNING")
