@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml requirements/dev.txt
 	@touch $@
 
 demo: $(STAMP) ## the whole system on this machine: real jobs, from rows to immutable files
-	@exec $(BIN)/python -m regen_devcluster.demo
+	@exec $(BIN)/python -m regen_demo
 
 dev: $(STAMP) ## the demo's stack, kept running; prints the kubeconfig to export
 	@exec $(BIN)/regen-devcluster up
@@ -57,7 +57,7 @@ $(BENCH_STAMP): $(STAMP) requirements/bench.txt
 	@touch $@
 
 bench: $(BENCH_STAMP) ## benchmarks, each a table of ratios; NAMES="database launch" runs those alone
-	$(BIN)/python -m bench $(NAMES)
+	$(BIN)/python -m regen_bench $(NAMES)
 
 api-fuzz: $(STAMP) ## schemathesis over the OpenAPI document, EXAMPLES (1000) cases for each operation
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/integration/api/test_openapi.py -s $(ARGS)

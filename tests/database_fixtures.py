@@ -15,9 +15,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from regen_core.database.migrate import migrate
-from regen_core.database.roles import Roles
-from regen_devcluster.postgres import Postgres
+from regen_schema.migrate import migrate
+from regen_schema.roles import Roles
+from regen_stack.postgres import Postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

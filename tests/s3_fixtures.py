@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from regen_devcluster.s3 import S3Server
+from regen_stack.s3 import S3Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

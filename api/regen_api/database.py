@@ -16,8 +16,8 @@ import psycopg
 from sqlalchemy import event, exc, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from regen_core.database.connection import connection_string
 from regen_core.errors import DatabaseUnavailable
+from regen_schema.connection import connection_string
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

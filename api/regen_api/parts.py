@@ -6,14 +6,14 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from regen_api.auth.authentication import Authenticator
+from regen_api.auth.rates import Rates
 from regen_api.database import Database
 from regen_api.jobs.service import Jobs
 from regen_api.metrics import Metrics
 from regen_api.objects.choose import objects_at
 from regen_api.objects.download import Downloads
 from regen_api.plans.service import Plans
-from regen_api.security.authentication import Authenticator
-from regen_api.security.rates import Rates
 
 if TYPE_CHECKING:
     from regen_api.settings import Settings

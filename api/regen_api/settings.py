@@ -9,8 +9,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import SettingsConfigDict, SettingsError
 
 from regen_api.console.settings import ConsoleSettings, contradiction
-from regen_core.database.connection import connection_parameters
 from regen_core.errors import SettingsInvalid
+from regen_schema.connection import connection_parameters
 
 PREFIX = "REGEN_"
 

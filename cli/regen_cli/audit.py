@@ -15,12 +15,12 @@ from regen_cli.findings import print_violations, progress
 from regen_cli.jobs_database import absent
 from regen_cli.printing import Format, FormatOption, emit, moment, printable
 from regen_cli.shapes import event_shape, violation_shape
-from regen_core.database.audit import AuditRecord
-from regen_core.database.gather import jobs_without_row, snapshots
+from regen_core.audit_chain import AuditRecord
 from regen_core.errors import ValidationFailed
-from regen_core.invariants import Snapshot, Violation, check
-from regen_core.invariants.checker import AUDIT_CHECKS
-from regen_core.invariants.trail import is_repaired
+from regen_verify import Snapshot, Violation, check
+from regen_verify.checker import AUDIT_CHECKS
+from regen_verify.gather import jobs_without_row, snapshots
+from regen_verify.trail import is_repaired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

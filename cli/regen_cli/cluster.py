@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from regen_cli.exits import Unavailable
 from regen_core.errors import SettingsInvalid
-from regen_core.invariants import ClusterObject
 from regen_core.names import ANNOTATION_JOB_ID, GROUP, LABEL_MANAGED_BY, MANAGED_BY, PLURAL
+from regen_verify import ClusterObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -16,24 +16,24 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from regen_core.database import sqlstates
-from regen_core.database.connection import connection_parameters
 from regen_core.errors import DatabaseUnavailable, RegenError, SettingsInvalid, ValidationFailed
 from regen_core.names import CHANNEL
-from regen_core.sql import script
+from regen_schema import sqlstates
+from regen_schema.connection import connection_parameters
+from regen_schema.sql import script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import FrameType, TracebackType
 
 QUERIES: Final[Mapping[str, LiteralString]] = {
-    name: script(f"cli/{name}.sql").text
+    name: script(f"queries/{name}.sql", "regen_cli").text
     for name in (
-        *("insert", "by_key", "page", "states", "current", "orphans"),
+        *("insert", "by_key", "page", "states", "orphans"),
         *("export", "export_job"),
         *("purge_before", "purge_count", "purge_page", "purge", "purged"),
     )
-} | {"waiting": script("operator/waiting.sql").text}
+} | {"current": script("current.sql").text, "waiting": script("waiting.sql").text}
 
 CONNECT_SECONDS: Final = 10
 DEFAULT_STATEMENT_SECONDS: Final = 30.0

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from regen_cli.jobs import Jobs
-    from regen_core.invariants import JobRecord
     from regen_core.manifest import OutputRow
+    from regen_verify import JobRecord
 
 
 def output(

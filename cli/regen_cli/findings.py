@@ -14,7 +14,7 @@ from regen_cli.printing import error_console, printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from regen_core.invariants import Violation
+    from regen_verify import Violation
 
 
 def print_violations(violations: Sequence[Violation]) -> None:

@@ -17,13 +17,13 @@ from regen_cli.objects import Objects, output_location
 from regen_cli.printing import Format, FormatOption, emit, printable
 from regen_cli.shapes import violation_shape
 from regen_cli.stored import orphans, with_objects
-from regen_core.database.gather import clock, jobs_without_row, snapshots
-from regen_core.invariants import ClusterObject, Limits, Snapshot, Violation, check
+from regen_verify import ClusterObject, Limits, Snapshot, Violation, check
+from regen_verify.gather import clock, jobs_without_row, snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from regen_core.location import Location
+    from regen_store.location import Location
 
 DEFAULT_OVERDUE = int(Limits().overdue_after.total_seconds())
 _IDS_PER_BATCH = 500

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
-    from regen_core.invariants import JobRecord, Snapshot
     from regen_core.manifest import OutputRow
     from regen_core.states import JobStatus
+    from regen_verify import JobRecord, Snapshot
 
 
 EVIDENCE: Final = {MANIFEST_NAME: "application/json", PROVENANCE_NAME: MEDIA_TYPE}

@@ -19,9 +19,9 @@ from regen_cli.stored import MAX_READ_BYTES
 from regen_cli.wire import parse_accepted, parse_events, parse_job, parse_jobs
 from regen_core.canonical import sha256_hex
 from regen_core.errors import ValidationFailed
-from regen_core.invariants import JobObjects, ObjectRecord, Snapshot
 from regen_core.manifest import OutputRow
 from regen_core.names import MANIFEST_NAME, PROVENANCE_NAME
+from regen_verify import JobObjects, ObjectRecord, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from regen_cli.api import Answer, Api
     from regen_cli.jobs import JobLine, Request, Wanted
     from regen_cli.wire import ReadJob
-    from regen_core.invariants import JobRecord
+    from regen_verify import JobRecord
 
 _JOBS: Final = "regeneration-jobs"
 _PAGE: Final = 200

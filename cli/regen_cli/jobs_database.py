@@ -16,20 +16,20 @@ from regen_cli.jobs import EVIDENCE, MAX_LOG_BYTES, JobLine, Page, Waiting, no_s
 from regen_cli.objects import BLOCK, ObjectMissing, Objects, located, output_location, sibling
 from regen_cli.printing import moment
 from regen_cli.stored import with_objects
-from regen_core.database.gather import snapshots
 from regen_core.errors import DatabaseUnavailable, SettingsInvalid, ValidationFailed
-from regen_core.location import is_key, parse_location
 from regen_core.manifest import OutputRow
 from regen_core.names import LOG_NAME, MANIFEST_NAME, artifact_key
 from regen_core.states import JobStatus
+from regen_store.location import is_key, parse_location
+from regen_verify.gather import snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from regen_cli.database import Database
     from regen_cli.jobs import Request, Wanted
-    from regen_core.invariants import JobRecord, Snapshot
-    from regen_core.location import Location
+    from regen_store.location import Location
+    from regen_verify import JobRecord, Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from regen_cli.showing import JobArgument  # noqa: TC001 - typer reads the annot
 from regen_core.names import job_name
 
 if TYPE_CHECKING:
-    from regen_core.invariants import JobRecord
+    from regen_verify import JobRecord
 
 
 def logs(

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from regen_core.database.roles import DEFAULT_LOCK_TIMEOUT, DEFAULT_PREFIX
 from regen_core.errors import SettingsInvalid
+from regen_schema.roles import DEFAULT_LOCK_TIMEOUT, DEFAULT_PREFIX
 
 
 def migrate(
@@ -46,8 +46,8 @@ def migrate(
         msg = "REGEN_DATABASE_URL: expected a connection string such as postgresql://user@host/database, got nothing"
         raise SettingsInvalid(msg)
     # Alembic and SQLAlchemy cost every other command half a second.
-    from regen_core.database import migrate as database  # noqa: PLC0415
-    from regen_core.database.durability import durability  # noqa: PLC0415
+    from regen_schema import migrate as database  # noqa: PLC0415
+    from regen_schema.durability import durability  # noqa: PLC0415
 
     if check:
         faults = database.check(url, role_prefix=role_prefix)

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, Protocol
 
 from regen_core.errors import Classification, RegenError, SettingsInvalid
-from regen_core.invariants import ObjectRecord
-from regen_core.location import Location, parse_location
+from regen_store.location import Location, parse_location
+from regen_verify import ObjectRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

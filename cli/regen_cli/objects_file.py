@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from regen_cli.objects import ObjectMissing
 from regen_core.errors import StoreUnavailable
-from regen_core.location import Location
+from regen_store.location import Location
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

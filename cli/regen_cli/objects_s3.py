@@ -12,8 +12,8 @@ from botocore.session import get_session
 
 from regen_cli.objects import ObjectMissing, StoreDenied
 from regen_core.errors import StoreUnavailable
-from regen_core.location import Location
-from regen_core.s3_settings import s3_settings, unusable
+from regen_store.location import Location
+from regen_store.s3_settings import s3_settings, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

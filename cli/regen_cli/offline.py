@@ -10,10 +10,10 @@ from regen_cli.exits import NotFound
 from regen_cli.files import measured, opened
 from regen_cli.printing import size
 from regen_core.errors import ValidationFailed
-from regen_core.invariants import Invariant, Violation
-from regen_core.invariants.objects import parse_manifest, provenance_faults
 from regen_core.names import MANIFEST_NAME, PROVENANCE_NAME, is_artifact_name
 from regen_core.provenance import Envelope, parse_bundle
+from regen_verify import Invariant, Violation
+from regen_verify.objects import parse_manifest, provenance_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -21,8 +21,8 @@ from regen_cli.findings import progress
 from regen_cli.printing import Format, FormatOption, emit, moment, say, stamp
 from regen_cli.purge_export import Export
 from regen_core.canonical import sha256_hex
-from regen_core.database.roles import DEFAULT_PREFIX, Roles
 from regen_core.errors import ValidationFailed
+from regen_schema.roles import DEFAULT_PREFIX, Roles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

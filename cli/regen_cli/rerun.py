@@ -21,13 +21,13 @@ from regen_core.canonical import canonical_json
 from regen_core.envelope import ENVELOPE_NAME, ResultEnvelope
 from regen_core.errors import RegenError, SettingsInvalid
 from regen_core.instruction import parse_instruction
-from regen_core.invariants import Invariant, ObjectRecord, Violation
-from regen_core.invariants.objects import parse_manifest
+from regen_verify import Invariant, ObjectRecord, Violation
+from regen_verify.objects import parse_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from regen_core.invariants import JobRecord
+    from regen_verify import JobRecord
 
 DEFAULT_TIME_LIMIT: Final = 600
 _SLACK_SECONDS: Final = 30
@@ -86,7 +86,7 @@ def _furnish(inputs: Path, job: JobRecord, time_limit_seconds: int) -> None:
     instruction = parse_instruction(job.instruction)
     if instruction.sources:
         try:
-            from regen_runner.sources import SourceLimits, fetch_sources  # noqa: PLC0415 - where the runner is installed
+            from regen_runner.prepare.sources import SourceLimits, fetch_sources  # noqa: PLC0415 - where the runner is installed
         except ImportError as error:
             msg = "--rerun: expected the package regen_runner beside regen, which fetches sources, got none"
             raise SettingsInvalid(msg) from error

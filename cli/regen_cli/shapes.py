@@ -10,8 +10,8 @@ from regen_core.names import job_name
 
 if TYPE_CHECKING:
     from regen_cli.jobs import JobLine, Waiting
-    from regen_core.database.audit import AuditRecord
-    from regen_core.invariants import JobRecord, Violation
+    from regen_core.audit_chain import AuditRecord
+    from regen_verify import JobRecord, Violation
 
 
 def line_shape(line: JobLine) -> dict[str, Any]:

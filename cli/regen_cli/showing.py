@@ -23,9 +23,9 @@ from regen_cli.printing import (
     table,
 )
 from regen_cli.shapes import event_shape, job_shape
-from regen_core.invariants.trail import is_repaired
 from regen_core.names import job_name
 from regen_core.states import JobStatus
+from regen_verify.trail import is_repaired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from regen_cli.jobs import Waiting
-    from regen_core.invariants import JobRecord
+    from regen_verify import JobRecord
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.", show_default=False)]
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from regen_cli.objects import ObjectMissing, Objects, located, sibling
 from regen_core.canonical import sha256_hex
-from regen_core.invariants import JobObjects, JobRecord, ObjectRecord
-from regen_core.location import Location, parse_location
 from regen_core.names import LOG_NAME, MANIFEST_NAME, PROVENANCE_NAME
 from regen_core.states import JobStatus
+from regen_store.location import Location, parse_location
+from regen_verify import JobObjects, JobRecord, ObjectRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from regen_cli.database import Database
-    from regen_core.invariants import Snapshot
+    from regen_verify import Snapshot
 
 THREADS: Final = 8
 MAX_READ_BYTES: Final = 16 << 20

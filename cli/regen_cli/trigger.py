@@ -24,8 +24,8 @@ from regen_core.canonical import canonical_json
 from regen_core.errors import DatabaseUnavailable, ValidationFailed
 from regen_core.ids import new_job_id
 from regen_core.instruction import parse_instruction
-from regen_core.location import parse_location
 from regen_core.states import JobStatus
+from regen_store.location import parse_location
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -18,12 +18,12 @@ from regen_cli.shapes import violation_shape
 from regen_cli.signature import Trust, Verdict, judge, load_keys
 from regen_core.canonical import instruction_digest
 from regen_core.errors import ValidationFailed
-from regen_core.invariants import Invariant, Violation, check
 from regen_core.provenance import Envelope, parse_bundle
 from regen_core.states import JobStatus
+from regen_verify import Invariant, Violation, check
 
 if TYPE_CHECKING:
-    from regen_core.invariants import JobRecord
+    from regen_verify import JobRecord
 
 _NOT_SIGNED = (
     "the key or the provenance is another than you expect: do not trust these files; find out which key the installation "

@@ -11,10 +11,10 @@ from pydantic.alias_generators import to_camel
 
 from regen_cli.api import foreign
 from regen_cli.jobs import JobLine, Waiting
-from regen_core.database.audit import AuditRecord
-from regen_core.invariants import FenceRecord, JobRecord
+from regen_core.audit_chain import AuditRecord
 from regen_core.manifest import OutputRow
 from regen_core.states import JobStatus  # noqa: TC001 - pydantic reads the annotation
+from regen_verify import FenceRecord, JobRecord
 
 if TYPE_CHECKING:
     from regen_core.errors import RegenError

@@ -14,34 +14,34 @@ import structlog
 from regen_core.errors import RegenError, SettingsInvalid
 from regen_core.logs import configure_logs
 from regen_core.states import Claim
-from regen_operator.census import Census
-from regen_operator.classes import load_classes
-from regen_operator.database import Database
-from regen_operator.dispatcher import Dispatcher
-from regen_operator.gather import Gatherer
-from regen_operator.health import HealthServer, Probe, WatchAge, since
-from regen_operator.ingest import Ingester
-from regen_operator.kube import CUSTOM, JOBS, KubeClient
-from regen_operator.kube_errors import KubeError
-from regen_operator.launcher import Launcher
-from regen_operator.lease import Lease
-from regen_operator.listener import Listener
-from regen_operator.metrics import Metrics
-from regen_operator.mirror import Mirror
-from regen_operator.mirror_cache import MirrorCache
-from regen_operator.observers import job_view
-from regen_operator.pod_phases import PodPhases
-from regen_operator.reconciler import Reconciler, Tools
+from regen_operator.claim.dispatcher import Dispatcher
+from regen_operator.claim.listener import Listener
+from regen_operator.kube.client import CUSTOM, JOBS, KubeClient
+from regen_operator.kube.errors import KubeError
+from regen_operator.kube.lease import Lease
+from regen_operator.kube.views import job_view
+from regen_operator.kube.watching import watch
+from regen_operator.launch.classes import load_classes
+from regen_operator.launch.launcher import Launcher
+from regen_operator.mirror.cache import MirrorCache
+from regen_operator.mirror.ingest import Ingester
+from regen_operator.mirror.mirror import Mirror
+from regen_operator.recover.gather import Gatherer
+from regen_operator.recover.reconciler import Reconciler, Tools
+from regen_operator.recover.sweep import Sweep
+from regen_operator.rows.database import Database
 from regen_operator.settings import load_settings
-from regen_operator.sweep import Sweep
-from regen_operator.transitions import Transitions
-from regen_operator.watching import watch
+from regen_operator.telemetry.health import HealthServer, Probe, WatchAge, since
+from regen_operator.telemetry.metrics import Metrics
+from regen_operator.telemetry.pod_phases import PodPhases
+from regen_operator.telemetry.queue_metrics import Census
+from regen_operator.telemetry.transitions import Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from regen_operator.classes import Classes
-    from regen_operator.kube import Resource
+    from regen_operator.kube.client import Resource
+    from regen_operator.launch.classes import Classes
     from regen_operator.settings import Settings
 
 log = structlog.get_logger("regen.operator")

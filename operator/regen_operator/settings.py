@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from regen_core.database.connection import connection_parameters
 from regen_core.errors import SettingsInvalid
 from regen_core.states import Caps
+from regen_schema.connection import connection_parameters
 
 PREFIX = "REGEN_"
 DNS_LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"

@@ -18,8 +18,8 @@ import psycopg
 from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
-from regen_core.database.connection import connection_parameters
 from regen_core.errors import DatabaseUnavailable, RegenError
+from regen_schema.connection import connection_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

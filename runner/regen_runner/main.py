@@ -46,15 +46,15 @@ def main() -> None:
 
 def _program(name: str) -> Callable[[], int] | None:
     if name == "prepare":
-        from regen_runner.prepare import main as prepare  # noqa: PLC0415
+        from regen_runner.prepare.main import main as prepare  # noqa: PLC0415
 
         return prepare
     if name == "execute":
-        from regen_runner.execute import main as execute  # noqa: PLC0415
+        from regen_runner.execute.main import main as execute  # noqa: PLC0415
 
         return execute
     if name == "publish":
-        from regen_runner.publish import main as publish  # noqa: PLC0415
+        from regen_runner.publish.main import main as publish  # noqa: PLC0415
 
         return publish
     return None

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 from regen_core.errors import DatabaseUnavailable, JobError
 from regen_core.names import EXIT_FENCED
 from regen_runner.logs import log
-from regen_runner.patience import until_answered
+from regen_runner.retry import until_answered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from regen_core.states import Complete
     from regen_runner.database import RunnerDatabase
-    from regen_runner.patience import Patience
+    from regen_runner.retry import Patience
 
 EXIT_REFUSED: Final = EXIT_FENCED
 """Someone else ended the job: what the database says stands."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from regen_operator.classes import ExecutorClass, Runner
+from regen_operator.launch.classes import ExecutorClass, Runner
 from tests.chart.rendering import CHART
 
 Json = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import helm_python
 import yaml
 
-from regen_operator.classes import Classes, parse_classes
+from regen_operator.launch.classes import Classes, parse_classes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

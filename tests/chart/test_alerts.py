@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from regen_operator.metrics import Metrics
+from regen_operator.telemetry.metrics import Metrics
 from tests.chart.rendering import CHART, find, objects
 from tests.repo.metrics_reference import exposed_name, families, labels
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from regen_operator.classes import ExecutorClass, Runner
+from regen_operator.launch.classes import ExecutorClass, Runner
 from tests.chart.documentation import NAMESPACED, VALUES
 from tests.chart.rendering import classes_of, objects
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from regen_operator.metrics import Metrics
+from regen_operator.telemetry.metrics import Metrics
 from tests.chart.rendering import CHART, find, objects
 from tests.repo.metrics_reference import exposed_name, families, labels
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest_asyncio
 
-from regen_devcluster.stack import Stack
-from regen_devcluster.stack_config import StackConfig
+from regen_stack.config import StackConfig
+from regen_stack.stack import Stack
 from tests.e2e.provenance import new_key
 from tests.e2e.world import World
 

@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from regen_core.provenance import differences, pae, parse_bundle
-from regen_devcluster.demo.objects import Objects
+from regen_demo.objects import Objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from regen_devcluster.stack import Stack
+    from regen_stack.stack import Stack
 
 
 def new_key() -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from regen_core.database.audit import SELECT_EVENTS, AuditRecord, verify_chain
+from regen_core.audit_chain import SELECT_EVENTS, AuditRecord, verify_chain
 from tests.integration.cli.command import Command
 
 if TYPE_CHECKING:

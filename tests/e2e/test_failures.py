@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from regen_devcluster.demo.objects import Objects
+from regen_demo.objects import Objects
 
 if TYPE_CHECKING:
     from tests.e2e.world import World

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from regen_devcluster.demo.objects import Objects
+from regen_demo.objects import Objects
 
 if TYPE_CHECKING:
     from tests.e2e.world import World

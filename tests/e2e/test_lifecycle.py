@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from regen_core.audit_chain import SELECT_EVENTS, AuditRecord, verify_chain
 from regen_core.canonical import sha256_hex
-from regen_core.database.audit import SELECT_EVENTS, AuditRecord, verify_chain
 from regen_core.names import job_name
 from regen_core.provenance import at
-from regen_devcluster.demo.objects import Objects
+from regen_demo.objects import Objects
 from tests.e2e.provenance import signed_statement
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from regen_core.names import job_name
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from regen_devcluster.stack import Stack
+    from regen_stack.stack import Stack
 
 CRS, JOBS, PODS, LEASES = "regenerationjobs", "jobs", "pods", "leases"
 WAIT_SECONDS = 40.0

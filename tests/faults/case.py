@@ -14,17 +14,17 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg.types.json import Jsonb
 
+from kubelite.errors import APIError
 from regen_core.names import job_name
-from regen_devcluster.demo.objects import Objects
-from regen_devcluster.errors import APIError
-from regen_devcluster.stack_config import DATABASE_SECRET, STORE_SECRET
+from regen_demo.objects import Objects
+from regen_stack.config import DATABASE_SECRET, STORE_SECRET
 from tests.faults import evidence
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 
-    from regen_core.invariants import JobRecord, Limits, Snapshot
-    from regen_devcluster.stack import Stack
+    from regen_stack.stack import Stack
+    from regen_verify import JobRecord, Limits, Snapshot
     from tests.faults.control import Control
 
 OPERATOR = "operator"

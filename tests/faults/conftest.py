@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from regen_devcluster.stack import Stack
-from regen_devcluster.stack_config import TEST_IMAGE, StackConfig
+from regen_stack.config import TEST_IMAGE, StackConfig
+from regen_stack.stack import Stack
 from tests.faults.control import Control
 from tests.faults.scenarios import STUCK
 from tests.faults.warm import Forks

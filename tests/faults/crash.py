@@ -136,7 +136,7 @@ def _wrapped(real: Callable[..., Any], seam: Seam, points: Points) -> Callable[.
 
 def shift_clock(seconds: float) -> None:
     """The operator's own clock is wrong. One module of it reads the time of day: the lease's."""
-    lease = importlib.import_module("regen_operator.lease")
+    lease = importlib.import_module("regen_operator.kube.lease")
 
     class Shifted(datetime):
         @classmethod

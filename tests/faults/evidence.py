@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from regen_core.canonical import sha256_hex
-from regen_core.database.gather import clock, jobs_without_row, snapshots
-from regen_core.invariants import (
+from regen_core.names import ANNOTATION_JOB_ID, LABEL_JOB_ID, MANIFEST_NAME, PROVENANCE_NAME
+from regen_verify import (
     ClusterObject,
     Invariant,
     JobObjects,
@@ -23,7 +23,7 @@ from regen_core.invariants import (
     check_change,
     check_leaks,
 )
-from regen_core.names import ANNOTATION_JOB_ID, LABEL_JOB_ID, MANIFEST_NAME, PROVENANCE_NAME
+from regen_verify.gather import clock, jobs_without_row, snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from regen_core.database.gather import Read
-    from regen_devcluster.demo.objects import Objects
-    from regen_devcluster.store import ObjectStore
+    from kubelite.store import ObjectStore
+    from regen_demo.objects import Objects
+    from regen_verify.gather import Read
 
 LOOKED_AT = frozenset(Invariant) - {Invariant.REPRODUCIBLE}
 """No executor is run again: that is what ``regen verify --rerun`` does."""

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 
 from psycopg.types.json import Jsonb
 
-from regen_devcluster.stack import Stack
-from regen_devcluster.stack_config import TEST_IMAGE, StackConfig
+from regen_stack.config import TEST_IMAGE, StackConfig
+from regen_stack.stack import Stack
 from tests.faults.case import Case, end_of
 from tests.faults.conftest import BUDGETS, CLASSES
 from tests.faults.control import Control

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from regen_devcluster.errors import APIError
+from kubelite.errors import APIError
 
 if TYPE_CHECKING:
     from tests.faults.case import Case

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from regen_core.invariants import Invariant
+from regen_verify import Invariant
 from tests.faults.evidence import LOOKED_AT
 
 

@@ -10,7 +10,7 @@ from tests.faults.scenarios import SCENARIOS
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from regen_devcluster.stack import Stack
+    from regen_stack.stack import Stack
     from tests.faults.case import Ending
     from tests.faults.control import Control
 

@@ -18,7 +18,7 @@ from tests.faults.scenarios import SCENARIOS
 from tests.faults.story import tell
 
 if TYPE_CHECKING:
-    from regen_devcluster.stack import Stack
+    from regen_stack.stack import Stack
     from tests.faults.control import Control
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from regen_core.errors import OutputExists
-from regen_runner.store import StoredObject
-from regen_runner.store_file import FileStore
+from regen_store.write import StoredObject
+from regen_store.write_file import FileStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ CALLS = ("mkdir", "write", "fchmod", "fsync", "link", "unlink")
 PROGRAM = """
 import hashlib, os, signal, sys
 from pathlib import Path
-from regen_runner.store_file import FileStore
+from regen_store.write_file import FileStore
 folder, stop, calls = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(",")
 body, passed = b"whole " * 50_000, 0
 def wrapped(real):

@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from regen_core.names import job_name
-from regen_devcluster.stack_config import DATABASE_SECRET
+from regen_stack.config import DATABASE_SECRET
 from tests.faults import http_proxy
 from tests.faults.case import OPERATOR, Case
 from tests.faults.http_proxy import HttpProxy
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pytest_mock import MockerFixture
 
-    from regen_devcluster.stack import Stack
+    from regen_stack.stack import Stack
     from tests.faults.control import Control
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -20,7 +20,7 @@ from tests.faults.scenarios import SCENARIOS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from regen_devcluster.stack import Stack
+    from regen_stack.stack import Stack
     from tests.faults.control import Control
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.exhaustive]

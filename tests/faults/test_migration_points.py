@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from regen_core.database.migrate import check
-from regen_core.database.migrate import migrate as finish
+from regen_schema.migrate import check
+from regen_schema.migrate import migrate as finish
 from tests.faults.control import Control
 from tests.faults.seams import SEAMS
 

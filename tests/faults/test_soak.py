@@ -13,7 +13,7 @@ from tests.faults.soak_faults import Faults
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture
 
-    from regen_devcluster.stack import Stack
+    from regen_stack.stack import Stack
     from tests.faults.control import Control
 
 COUNT = 10

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from regen_core.invariants import Invariant
+from regen_verify import Invariant
 from tests.faults.evidence import LOOKED_AT
 from tests.faults.soak_report import Report
 

@@ -15,8 +15,8 @@ import pytest
 import pytest_asyncio
 
 from regen_core.names import artifact_key
-from regen_devcluster.stack import Stack
-from regen_devcluster.stack_config import TEST_IMAGE, StackConfig
+from regen_stack.config import TEST_IMAGE, StackConfig
+from regen_stack.stack import Stack
 from tests.faults.case import Case
 from tests.faults.conftest import BUDGETS
 from tests.faults.http_proxy import HttpProxy

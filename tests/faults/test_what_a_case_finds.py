@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kubelite.errors import APIError
 from regen_core.names import MANIFEST_NAME, PROVENANCE_NAME
-from regen_devcluster.errors import APIError
 from tests.faults.case import Case
 
 if TYPE_CHECKING:
-    from regen_devcluster.stack import Stack
+    from regen_stack.stack import Stack
     from tests.faults.control import Control
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -15,14 +15,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from regen_devcluster.keeper import TERMINATION_LOG
-from regen_devcluster.process import start_program
+from kubelite.keeper import TERMINATION_LOG
+from kubelite.process import start_program
 from tests.faults.warm_process import IMPORTED, MAX_ORDER_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from regen_devcluster.process import Child
+    from kubelite.process import Child
     from tests.faults.control import Control
 
 _PROGRAM: Final = Path(__file__).with_name("warm_process.py")

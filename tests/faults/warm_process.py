@@ -32,14 +32,14 @@ finally:
     sys.path.remove(str(ROOT))
 
 IMPORTED = {
-    "prepare": ("regen_runner.prepare", "regen_core.canonical", "regen_core.instruction"),
-    "execute": ("regen_runner.execute", "regen_runner.execute_child", "regen_runner.supervisor"),
+    "prepare": ("regen_runner.prepare.main", "regen_core.canonical", "regen_core.instruction"),
+    "execute": ("regen_runner.execute.main", "regen_runner.execute.child", "regen_runner.execute.supervisor"),
     "publish": (
-        "regen_runner.publish",
-        "regen_runner.attestation",
-        "regen_runner.outputs",
-        "regen_runner.store_s3",
-        "regen_runner.uploads",
+        "regen_runner.publish.main",
+        "regen_runner.publish.attestation",
+        "regen_runner.publish.outputs",
+        "regen_store.write_s3",
+        "regen_runner.publish.uploads",
     ),
 }
 """What each program has imported when a job that completes ends, but for what is loaded inside of the sandbox."""
@@ -51,7 +51,7 @@ def _remember_files() -> None:
     """What botocore reads of its own files for a client, 0.1 s of every publish, is read here once."""
     from botocore.loaders import JSONFileLoader, Loader  # publish alone has it
 
-    from regen_runner.store_s3 import s3_client
+    from regen_store.write_s3 import s3_client
 
     JSONFileLoader.load_file = _remembered(JSONFileLoader.load_file)
     Loader.list_available_services = _remembered(Loader.list_available_services)

@@ -17,14 +17,15 @@ OWN = {
     "api": {"regen_core", "regen_api"},
 }
 BANNED = {
-    "operator": {"regen_runner", "regen_executors", "regen_devcluster", "boto3", "botocore", "typst", "pyarrow"},
-    "runner": {"regen_operator", "regen_cli", "regen_devcluster", "kopf", "kubernetes", "sqlalchemy", "alembic"},
+    "operator": {"regen_runner", "regen_executors", "kubelite", "regen_stack", "boto3", "botocore", "typst", "pyarrow"},
+    "runner": {"regen_operator", "regen_cli", "kubelite", "regen_stack", "kopf", "kubernetes", "sqlalchemy", "alembic"},
     "api": {
         "regen_operator",
         "regen_runner",
         "regen_executors",
         "regen_cli",
-        "regen_devcluster",
+        "kubelite",
+        "regen_stack",
         "kopf",
         "kubernetes",
         "typst",

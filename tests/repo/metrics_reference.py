@@ -8,13 +8,13 @@ from typing import Any
 from prometheus_client.metrics import MetricWrapperBase
 
 from regen_api.metrics import Metrics as ApiMetrics
-from regen_operator.metrics import CAUSES, PHASES
-from regen_operator.metrics import Metrics as OperatorMetrics
+from regen_operator.telemetry.metrics import CAUSES, PHASES
+from regen_operator.telemetry.metrics import Metrics as OperatorMetrics
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 INTRODUCTION = f"""# Metrics
 
-<!-- Written by `make reference` from operator/regen_operator/metrics.py and api/regen_api/metrics.py. -->
+<!-- Written by `make reference` from operator/regen_operator/telemetry/metrics.py and api/regen_api/metrics.py. -->
 
 The operator answers `/metrics` on its health port (`REGEN_HEALTH_PORT`), the API on its own port; the console's pages and the
 Ingress carry neither. Runner pods accept no connection and are scraped by nobody: what they did is read from rows and pods.

@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from regen_cli import exits
 from regen_cli.main import app
-from regen_core.invariants import Invariant
+from regen_verify import Invariant
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/cli.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from regen_api.metrics import Metrics as ApiMetrics
-from regen_operator.metrics import Metrics as OperatorMetrics
+from regen_operator.telemetry.metrics import Metrics as OperatorMetrics
 from tests.repo.metrics_reference import PAGE, exposed_name, families, labels, page
 
 ALL = [*families(OperatorMetrics(["document"])), *families(ApiMetrics())]

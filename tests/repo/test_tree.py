@@ -32,7 +32,7 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     assert [path for path in tracked() if path.name in FORBIDDEN_MODULES] == []
 
 
-@pytest.mark.parametrize("folder", ["core", "operator", "runner", "executors", "cli", "devcluster", "api"])
+@pytest.mark.parametrize("folder", ["libs", "operator", "runner", "executors", "cli", "tools", "api"])
 def test_modules_stay_small(folder: str) -> None:
     modules = [path for path in tracked() if path.suffix == ".py" and path.is_relative_to(ROOT / folder)]
     assert modules
@@ -59,7 +59,7 @@ def test_requirements_are_pinned_by_hash_and_carry_no_url() -> None:
 def test_images_install_requirements_before_any_source(part: str) -> None:
     lines = (ROOT / f"Dockerfile.{part}").read_text().splitlines()
     install = next(number for number, line in enumerate(lines) if "--require-hashes" in line)
-    sources = [number for number, line in enumerate(lines) if line.startswith("COPY core")]
+    sources = [number for number, line in enumerate(lines) if line.startswith("COPY libs")]
     assert sources
     assert min(sources) > install
     assert "USER 65532:65532" in lines

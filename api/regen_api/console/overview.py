@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, func, select, text
 
-from regen_core.database.tables import job, job_status
 from regen_core.states import JobStatus
+from regen_schema.tables import job, job_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,8 +18,8 @@ from regen_api.console.session import Session
 from regen_api.jobs.routes import ID_PATTERN
 from regen_api.plans.state import Generation, PlanStatus, derive
 from regen_api.problems import not_found
-from regen_core.database.tables import job, plan, plan_generation, user
 from regen_core.states import JobStatus
+from regen_schema.tables import job, plan, plan_generation, user
 
 router: Final = APIRouter(route_class=Page, include_in_schema=False)
 

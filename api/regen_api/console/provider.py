@@ -19,9 +19,9 @@ import httpx
 import jwt
 import structlog
 
+from regen_api.auth.keyset import Keyset, KeysUnavailable
+from regen_api.auth.tokens import TokenRefused, TokenVerifier
 from regen_api.problems import Problem
-from regen_api.security.keyset import Keyset, KeysUnavailable
-from regen_api.security.tokens import TokenRefused, TokenVerifier
 from regen_core.errors import RegenError
 
 if TYPE_CHECKING:

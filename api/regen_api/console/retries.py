@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Text, cast, literal, select
 
-from regen_core.database.tables import job
 from regen_core.states import JobStatus
+from regen_schema.tables import job
 
 if TYPE_CHECKING:
     from sqlalchemy import Select

@@ -21,11 +21,11 @@ from sqlalchemy.sql import bindparam
 from regen_api.jobs.views import Accepted
 from regen_api.problems import Problem, conflict, invalid
 from regen_core.canonical import canonical_json
-from regen_core.database.sqlstates import UNCLEAN_INSERT
-from regen_core.database.tables import job
 from regen_core.errors import ValidationFailed
 from regen_core.instruction import parse_instruction
 from regen_core.states import JobStatus
+from regen_schema.sqlstates import UNCLEAN_INSERT
+from regen_schema.tables import job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,14 +11,14 @@ from urllib.parse import quote
 from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
+from regen_api.auth.authentication import Caller
 from regen_api.jobs.routes import JobId, matches, require_visible
 from regen_api.jobs.views import Job
 from regen_api.parts import Parts
 from regen_api.problems import Problem, not_found, responses
-from regen_api.security.authentication import Caller
-from regen_core.location import is_key
 from regen_core.names import LOG_NAME, MANIFEST_NAME, PROVENANCE_NAME, artifact_key
 from regen_core.provenance import MEDIA_TYPE as PROVENANCE_MEDIA_TYPE
+from regen_store.location import is_key
 
 router: Final = APIRouter(prefix="/api/v1/regeneration-jobs", tags=["regeneration jobs"])
 

@@ -9,8 +9,8 @@ from sqlalchemy import Text, bindparam, cast, select, true, tuple_
 
 from regen_api.cursor import Cursor
 from regen_api.jobs.views import Event, Job, JobPage, JobSummary, Output, Run
-from regen_core.database.tables import audit_event, job, job_status, output, plan, plan_generation, run, user
 from regen_core.states import JobStatus
+from regen_schema.tables import audit_event, job, job_status, output, plan, plan_generation, run, user
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from regen_api.jobs.views import JobSummary, Waiting
-from regen_core.sql import script
 from regen_core.states import JobStatus
+from regen_schema.sql import script
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-_WAITING: Final = script("operator/waiting.sql").text
-_CURRENT: Final = script("cli/current.sql").text
+_WAITING: Final = script("waiting.sql").text
+_CURRENT: Final = script("current.sql").text
 
 
 async def queues(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Waiting]:

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, JsonValue, WithJsonSchema
 
 from regen_api import wire
+from regen_api.auth.authentication import Admin, Caller
 from regen_api.cursor import MAX_CHARACTERS, Cursor
 from regen_api.jobs import creation, queries
 from regen_api.jobs.views import Accepted, Events, Job, JobPage, Queue
 from regen_api.principal import Principal
 from regen_api.problems import invalid, not_found, responses
-from regen_api.security.authentication import Admin, Caller
 from regen_core.instruction import MAX_SOURCES, Source
 from regen_core.names import RESERVED_NAMES, is_artifact_name
 from regen_core.states import JobStatus

@@ -11,8 +11,8 @@ from regen_api.jobs.queue import going_on, queues
 from regen_api.plans import queries as plan_queries
 from regen_api.plans.snapshot import JOB_TYPE
 from regen_api.problems import conflict
-from regen_core.database.tables import job, plan_generation
 from regen_core.states import JobStatus
+from regen_schema.tables import job, plan_generation
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection

@@ -12,7 +12,7 @@ from botocore.session import get_session
 
 from regen_api.objects.port import Body, ObjectMissing, OpenObject
 from regen_core.errors import StoreUnavailable
-from regen_core.s3_settings import s3_settings, unusable
+from regen_store.s3_settings import s3_settings, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from regen_api.plans.snapshot import PlanInput
 from regen_api.plans.state import Generation
-from regen_core.database.tables import job, plan, plan_generation, user
 from regen_core.states import JobStatus
+from regen_schema.tables import job, plan, plan_generation, user
 
 if TYPE_CHECKING:
     from sqlalchemy import Select

@@ -7,10 +7,10 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Request, Response
 
+from regen_api.auth.authentication import Caller
 from regen_api.jobs.routes import ID_PATTERN, REPLAYED, IdempotencyKey, tagged
 from regen_api.plans.views import PlanState, RegenerateRequest, Regenerating
 from regen_api.problems import responses
-from regen_api.security.authentication import Caller
 
 router: Final = APIRouter(prefix="/api/v1/plans", tags=["plans"])
 

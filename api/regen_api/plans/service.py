@@ -14,7 +14,7 @@ from regen_api.plans.snapshot import instruction
 from regen_api.plans.state import PlanStatus, derive
 from regen_api.plans.views import PlanState, ReadyOutput, Reason, Regenerating
 from regen_api.problems import not_found
-from regen_core.database.tables import job, plan_generation
+from regen_schema.tables import job, plan_generation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,7 +23,7 @@ namespaceSelector:
 {{- end }}
 
 {{- /*
-The shape of a pod of ours, as operator/regen_operator/manifests.py builds it. Said twice: of a Job's template, so that a wrong one
+The shape of a pod of ours, as operator/regen_operator/launch/manifests.py builds it. Said twice: of a Job's template, so that a wrong one
 is refused at once, and of the pod itself. List of root, path of the object that has metadata.labels and spec.
 */}}
 {{- define "regen.podVariables" -}}

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from regen_devcluster.kube import Kube, path_of
-from regen_devcluster.stack_config import StackConfig
+from regen_stack.config import StackConfig
+from regen_stack.kube import Kube, path_of
 from tests.chart.rendering import classes_of, find, objects
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from regen_operator.classes import Classes
+    from regen_operator.launch.classes import Classes
 
 JOB_CONTROLLER = "system:serviceaccount:kube-system:job-controller"
 SOMEBODY = "somebody@example.org"

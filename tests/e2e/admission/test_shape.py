@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from regen_devcluster.kube import path_of
-from regen_operator.manifests import JobOrder, build_job
+from regen_operator.launch.manifests import JobOrder, build_job
+from regen_stack.kube import path_of
 from tests.e2e.admission.conftest import PREVIOUS_IMAGE
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from regen_devcluster.kube import path_of
+from regen_stack.kube import path_of
 from tests.e2e.admission.conftest import LOOSE_GROUP, LOOSE_PATH, enforced
 from tests.e2e.admission.test_shape import job, pod
 

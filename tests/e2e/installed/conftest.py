@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from regen_devcluster.stack_config import StackConfig
+from regen_stack.config import StackConfig
 from tests.e2e.installed.installation import Installation
 from tests.e2e.provenance import new_key
 from tests.e2e.world import World

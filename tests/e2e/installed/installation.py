@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import helm_python as helm
 
-from regen_devcluster.forward import forward
-from regen_devcluster.kube import Kube
-from regen_devcluster.stack import LOOPBACK, Stack
-from regen_devcluster.stack_config import DATABASE_SECRET, ROOT, SIGNING_FIELD, SIGNING_SECRET, STORE_SECRET
+from regen_stack.config import DATABASE_SECRET, ROOT, SIGNING_FIELD, SIGNING_SECRET, STORE_SECRET
+from regen_stack.forward import forward
+from regen_stack.kube import Kube
+from regen_stack.stack import LOOPBACK, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

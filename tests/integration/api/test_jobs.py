@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from regen_core.database.audit import AuditRecord, event_hash
+from regen_core.audit_chain import AuditRecord, event_hash
 from tests.integration.database.jobs import claim, complete, start
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from regen_api.security.keyset import MAX_DOCUMENT_BYTES, Keyset, KeysUnavailable
+from regen_api.auth.keyset import MAX_DOCUMENT_BYTES, Keyset, KeysUnavailable
 from tests.integration.api.identity import Provider, public, rsa_key
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from regen_runner.store_file import FileStore
+from regen_store.write_file import FileStore
 from tests.integration.database.jobs import claim, fail_run, insert
 from tests.integration.database.jobs import start as take_fence
 

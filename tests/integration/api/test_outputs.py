@@ -10,9 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from regen_api.objects.choose import objects_at
-from regen_devcluster.s3 import ADMIN, READER
-from regen_runner.store_file import FileStore
-from regen_runner.store_s3 import S3Store, s3_client
+from regen_stack.s3 import ADMIN, READER
+from regen_store.write_file import FileStore
+from regen_store.write_s3 import S3Store, s3_client
 from tests.integration.database.jobs import claim, complete, insert
 from tests.integration.database.jobs import start as take_fence
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import httpx
     import psycopg
 
-    from regen_devcluster.s3 import S3Server
-    from regen_runner.store import Store
+    from regen_stack.s3 import S3Server
+    from regen_store.write import Store
     from tests.integration.api.conftest import Start
     from tests.s3_fixtures import Bucket
 

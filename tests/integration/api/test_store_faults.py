@@ -14,7 +14,7 @@ from regen_api.objects.download import Downloads
 from regen_api.objects.port import OpenObject
 from regen_api.objects.s3 import S3Objects, s3_reader
 from regen_core.errors import StoreUnavailable
-from regen_devcluster.s3 import READER
+from regen_stack.s3 import READER
 from tests.integration.api.program import KEY, running
 from tests.integration.database.jobs import claim, complete, fail_run, insert
 from tests.integration.database.jobs import start as take_fence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from regen_devcluster.s3 import S3Server
+    from regen_stack.s3 import S3Server
     from tests.database_fixtures import Database
     from tests.integration.api.conftest import Start
     from tests.s3_fixtures import Bucket

@@ -20,8 +20,8 @@ from regen_core.canonical import instruction_digest, sha256_hex
 from regen_core.manifest import Manifest, OutputRow, ProvenanceObject
 from regen_core.names import PROVENANCE_NAME, artifact_key
 from regen_core.provenance import Builder
-from regen_runner.attestation import Attestor, load_signer
-from regen_runner.store import open_store
+from regen_runner.publish.attestation import Attestor, load_signer
+from regen_store.write import open_store
 from tests.api_server import serving
 from tests.integration.cli.command import Command
 from tests.integration.database.jobs import NONCE, claim, complete, fail_run, insert, instruction, start
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from regen_runner.store import Store
+    from regen_store.write import Store
     from tests.database_fixtures import Database
     from tests.s3_fixtures import Bucket
 

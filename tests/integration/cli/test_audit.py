@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from regen_cli.database import Database
-from regen_core.database.audit import AuditRecord, verify_chain
-from regen_core.sql import script
+from regen_core.audit_chain import AuditRecord, verify_chain
+from regen_schema.sql import script
 from tests.integration.database.jobs import LOST, claim, fail, fail_run, insert, start
 
 if TYPE_CHECKING:
@@ -103,7 +103,9 @@ def test_an_audit_insert_that_fails_is_repaired_by_the_sweep_for_all_to_see(worl
     assert world.regen.json("events", "j")["items"] == []
 
     with world.database.connect(world.database.operator_url) as sweep:
-        repaired = sweep.execute(script("operator/repair.sql").text, {"limit": 100, "seconds": 3600}).fetchall()
+        repaired = sweep.execute(
+            script("rows/queries/repair.sql", "regen_operator").text, {"limit": 100, "seconds": 3600}
+        ).fetchall()
     names = ["REGEN_JOB_LOCKED", "REGEN_JOB_STARTED", "REGEN_JOB_FAILED"]
     assert repaired == [("j", name) for name in names]
 

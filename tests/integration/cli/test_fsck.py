@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from regen_core.database.gather import jobs_without_row, snapshots
+from regen_verify.gather import jobs_without_row, snapshots
 from tests.integration.cli.conftest import FILES
 from tests.integration.database.jobs import claim, fail
 

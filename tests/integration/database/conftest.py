@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from regen_devcluster.postgres import Postgres
+    from regen_stack.postgres import Postgres
     from tests.database_fixtures import Database
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from regen_core.sql import script, scripts
+from regen_schema.sql import script, scripts
 
 if TYPE_CHECKING:
     import psycopg

@@ -9,11 +9,11 @@ import psycopg
 import pytest
 from psycopg.rows import args_row
 
-from regen_core.database.audit import SELECT_EVENTS, AuditRecord, verify_chain
-from regen_core.database.gather import snapshots
-from regen_core.database.migrate import check, migrate
-from regen_core.database.refusal import SchemaRefused
-from regen_core.invariants.trail import complete as complete_trail
+from regen_core.audit_chain import SELECT_EVENTS, AuditRecord, verify_chain
+from regen_schema.migrate import check, migrate
+from regen_schema.refusal import SchemaRefused
+from regen_verify.gather import snapshots
+from regen_verify.trail import complete as complete_trail
 from tests.integration.database.jobs import claim, complete, events, start
 
 if TYPE_CHECKING:

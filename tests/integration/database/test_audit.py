@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.rows import args_row
 
-from regen_core.database.audit import SELECT_EVENTS, AuditRecord, verify_chain
+from regen_core.audit_chain import SELECT_EVENTS, AuditRecord, verify_chain
 from tests.integration.database.jobs import claim, complete, events, fail, fail_run, insert, output, running, start, status
 
 if TYPE_CHECKING:

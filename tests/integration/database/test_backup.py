@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from regen_core.database.gather import jobs_without_row, snapshots
-from regen_core.database.migrate import check, migrate
-from regen_core.invariants import check as check_invariants
-from regen_devcluster.postgres import client_program
+from regen_schema.migrate import check, migrate
+from regen_stack.postgres import client_program
+from regen_verify import check as check_invariants
+from regen_verify.gather import jobs_without_row, snapshots
 from tests.integration.database.jobs import claim, complete, events, fail, insert, start, status
 
 if TYPE_CHECKING:

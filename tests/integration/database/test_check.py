@@ -8,10 +8,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from regen_core.database.expected import VERSIONS
-from regen_core.database.look import looking
-from regen_core.database.migrate import check
 from regen_core.errors import DatabaseUnavailable
+from regen_schema.expected import VERSIONS
+from regen_schema.migrate import check
+from regen_schema.read_only import looking
 
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture
@@ -139,7 +139,7 @@ def test_the_options_of_the_connection_string_are_kept(database: Database) -> No
 
 
 def test_a_table_that_stays_locked_is_not_waited_for(database: Database, mocker: MockerFixture) -> None:
-    mocker.patch("regen_core.database.look.STATEMENT_SECONDS", 0.1)
+    mocker.patch("regen_schema.read_only.STATEMENT_SECONDS", 0.1)
     with psycopg.connect(database.url) as busy:
         busy.execute("LOCK TABLE regen_alembic_version IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(DatabaseUnavailable, match="statement timeout"):

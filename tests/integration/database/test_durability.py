@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from regen_core.database.durability import durability
-from regen_devcluster.postgres import Postgres
+from regen_schema.durability import durability
+from regen_stack.postgres import Postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

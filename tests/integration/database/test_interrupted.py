@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from regen_core.database.migrate import check, migrate
 from regen_core.errors import DatabaseUnavailable
+from regen_schema.migrate import check, migrate
 from tests.integration.database.jobs import claim, complete, events, insert, start
 from tests.integration.database.releases import as_release_0002
 from tests.integration.database.test_adopt import ENUM, ROWS, TABLE

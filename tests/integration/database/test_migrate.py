@@ -15,10 +15,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from regen_core.database.migrate import alembic_config, check, migrate
-from regen_core.database.refusal import SchemaRefused
-from regen_core.database.tables import VERSION_TABLE, metadata
 from regen_core.errors import DatabaseUnavailable, SettingsInvalid
+from regen_schema.migrate import alembic_config, check, migrate
+from regen_schema.refusal import SchemaRefused
+from regen_schema.tables import VERSION_TABLE, metadata
 from tests.integration.database.releases import as_release_0002
 from tests.integration.database.test_adopt import ENUM, TABLE
 
@@ -236,7 +236,7 @@ def test_what_contracts_waits_until_it_is_asked_for(
     config = alembic_config()
     shipped = Path(str(config.get_main_option("script_location"))) / "versions"
     config.set_main_option("version_locations", os.pathsep.join([str(shipped), str(tmp_path)]))
-    mocker.patch("regen_core.database.migrate.alembic_config", return_value=config)
+    mocker.patch("regen_schema.migrate.alembic_config", return_value=config)
 
     def comment() -> str | None:
         [found] = fresh.execute("""SELECT obj_description('public."RegenerationJob"'::regclass)""").fetchone() or (None,)

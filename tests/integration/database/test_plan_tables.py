@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from regen_core.database.migrate import check, migrate
-from regen_core.database.refusal import SchemaRefused
+from regen_schema.migrate import check, migrate
+from regen_schema.refusal import SchemaRefused
 from tests.integration.database.jobs import insert
 from tests.integration.database.releases import as_release_0002
 

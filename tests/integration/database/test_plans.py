@@ -9,13 +9,13 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from regen_operator.database import QUERIES
+from regen_operator.rows.database import QUERIES
 from tests.integration.database.jobs import claim, complete, fail, insert, running, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from regen_devcluster.postgres import Postgres
+    from regen_stack.postgres import Postgres
     from tests.database_fixtures import Database
 
 pytestmark = pytest.mark.xdist_group("crowd")

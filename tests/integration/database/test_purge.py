@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from regen_core.database.migrate import check
+from regen_schema.migrate import check
 from tests.integration.database.jobs import claim, complete, fail, insert, output, start
 
 if TYPE_CHECKING:
@@ -167,9 +167,9 @@ def test_a_wrong_call_is_refused(owner: Connection, days: int, jobs: str | None)
 
 
 def test_the_chains_of_the_others_stay_whole(owner: Connection, database: Database) -> None:
-    from regen_core.database.gather import jobs_without_row, snapshots
-    from regen_core.invariants import check as check_invariants
-    from regen_core.invariants.checker import AUDIT_CHECKS
+    from regen_verify import check as check_invariants
+    from regen_verify.checker import AUDIT_CHECKS
+    from regen_verify.gather import jobs_without_row, snapshots
 
     purge(owner, "completed", "failed")
     with database.connect() as connection:

@@ -14,9 +14,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from regen_core.database.audit import SELECT_EVENTS, AuditRecord, verify_chain
-from regen_core.database.migrate import check, migrate
-from regen_devcluster.postgres import Postgres
+from regen_core.audit_chain import SELECT_EVENTS, AuditRecord, verify_chain
+from regen_schema.migrate import check, migrate
+from regen_stack.postgres import Postgres
 from tests.integration.database.jobs import claim, complete, events, fail, insert, start
 
 if TYPE_CHECKING:

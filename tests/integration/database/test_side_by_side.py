@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from regen_core.database.audit import SELECT_EVENTS, AuditRecord, verify_chain
-from regen_core.database.migrate import check, migrate
-from regen_core.sql import scripts
+from regen_core.audit_chain import SELECT_EVENTS, AuditRecord, verify_chain
+from regen_schema.migrate import check, migrate
+from regen_schema.sql import scripts
 from tests.database_fixtures import LOGIN_PASSWORD, login_name
 from tests.integration.database.jobs import claim, complete, events, insert, output, start
 from tests.integration.database.releases import as_release_0002

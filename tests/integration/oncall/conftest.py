@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest_asyncio
 
-from regen_devcluster.stack import Stack
-from regen_devcluster.stack_config import RUNNER_IMAGE, StackConfig
+from regen_stack.config import RUNNER_IMAGE, StackConfig
+from regen_stack.stack import Stack
 from tests.e2e.world import World
 
 if TYPE_CHECKING:

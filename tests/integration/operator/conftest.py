@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from regen_devcluster.api import KubernetesAPI
-from regen_devcluster.stack_config import StackConfig
-from regen_devcluster.stack_objects import install
-from regen_operator.classes import Classes, parse_classes
-from regen_operator.database import Database as OperatorDatabase
-from regen_operator.kube import KubeClient
+from kubelite.api import KubernetesAPI
+from regen_operator.kube.client import KubeClient
+from regen_operator.launch.classes import Classes, parse_classes
 from regen_operator.main import Operator
+from regen_operator.rows.database import Database as OperatorDatabase
 from regen_operator.settings import Settings
+from regen_stack.config import StackConfig
+from regen_stack.objects import install
 from tests.integration.operator.world import World
 
 if TYPE_CHECKING:

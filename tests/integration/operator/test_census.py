@@ -9,14 +9,14 @@ import pytest
 import structlog
 
 from regen_core.states import Caps, Claim
-from regen_operator import census as census_module
-from regen_operator.census import Census
-from regen_operator.metrics import Metrics
-from regen_operator.status import waiting_reason
-from regen_operator.transitions import Transitions
+from regen_operator.mirror.status import waiting_reason
+from regen_operator.telemetry import queue_metrics as census_module
+from regen_operator.telemetry.metrics import Metrics
+from regen_operator.telemetry.queue_metrics import Census
+from regen_operator.telemetry.transitions import Transitions
 
 if TYPE_CHECKING:
-    from regen_operator.database import Database
+    from regen_operator.rows.database import Database
     from regen_operator.settings import Settings
     from tests.integration.operator.world import World
 

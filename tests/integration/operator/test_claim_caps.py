@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from regen_core.states import Caps, Claim, JobStatus
 
 if TYPE_CHECKING:
-    from regen_operator.database import Database
+    from regen_operator.rows.database import Database
     from tests.integration.operator.world import World
 
 CLAIM = Claim(20, Caps(total=6, per_type={"export": 2}, per_requester=4), frozenset({"document", "export"}))

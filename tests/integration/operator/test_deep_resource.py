@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from regen_devcluster.api import KubernetesAPI
+    from kubelite.api import KubernetesAPI
     from tests.integration.operator.conftest import Running
     from tests.integration.operator.world import World
 

@@ -12,18 +12,18 @@ import pytest
 
 from regen_core.names import job_name
 from regen_core.states import JobStatus
-from regen_operator.gather import FEW, PORTION, Gatherer, Look, portion_labels
-from regen_operator.kube_errors import Unavailable
-from regen_operator.manifests import JobOrder, build_job
-from regen_operator.rows import JobFacts, JobRow, RunRow
-from regen_operator.snapshot import Limits, Snapshot
+from regen_operator.kube.errors import Unavailable
+from regen_operator.launch.manifests import JobOrder, build_job
+from regen_operator.recover.gather import FEW, PORTION, Gatherer, Look, portion_labels
+from regen_operator.recover.snapshot import Limits, Snapshot
+from regen_operator.rows.values import JobFacts, JobRow, RunRow
 
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture
 
-    from regen_devcluster.api import KubernetesAPI
-    from regen_operator.classes import Classes
-    from regen_operator.kube import KubeClient
+    from kubelite.api import KubernetesAPI
+    from regen_operator.kube.client import KubeClient
+    from regen_operator.launch.classes import Classes
 
 NAMESPACE = "regen-runs"
 NOW = datetime.now(UTC).replace(tzinfo=None)
@@ -75,7 +75,7 @@ def gatherer(kube: KubeClient) -> Gatherer:
 @pytest.fixture
 def impatient(mocker: MockerFixture) -> None:
     """Every Job without a pod is asked why, however young."""
-    mocker.patch("regen_operator.gather.NO_POD_SECONDS", -60.0)
+    mocker.patch("regen_operator.recover.gather.NO_POD_SECONDS", -60.0)
 
 
 def reads(api: KubernetesAPI) -> Counter[tuple[str, str]]:

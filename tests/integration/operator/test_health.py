@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from regen_operator.health import HealthServer, Probe, WatchAge, since
+from regen_operator.telemetry.health import HealthServer, Probe, WatchAge, since
 
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import Running

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from regen_operator.kube import JOBS, PODS, KubeClient
-from regen_operator.kube_errors import (
+from regen_operator.kube.client import JOBS, PODS, KubeClient
+from regen_operator.kube.errors import (
     AlreadyExists,
     Conflict,
     Forbidden,

@@ -9,17 +9,17 @@ from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 
 from regen_core.errors import DatabaseUnavailable, RegenError
-from regen_operator.database import Database as OperatorDatabase
-from regen_operator.database import StatementTimedOut
-from regen_operator.metrics import Metrics
-from regen_operator.reconciler import Reconciler
-from regen_operator.sweep import ABSENCE_SECONDS, Sweep
+from regen_operator.recover.reconciler import Reconciler
+from regen_operator.recover.sweep import ABSENCE_SECONDS, Sweep
+from regen_operator.rows.database import Database as OperatorDatabase
+from regen_operator.rows.database import StatementTimedOut
+from regen_operator.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture
 
-    from regen_operator.classes import Classes
-    from regen_operator.kube import KubeClient
+    from regen_operator.kube.client import KubeClient
+    from regen_operator.launch.classes import Classes
     from regen_operator.settings import Settings
     from tests.database_fixtures import Database
     from tests.integration.operator.conftest import Running

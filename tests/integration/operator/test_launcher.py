@@ -8,15 +8,15 @@ import pytest
 
 from regen_core.errors import Classification
 from regen_core.states import JobStatus
-from regen_operator.kube_errors import NotFound, is_for_now
-from regen_operator.launcher import Launcher
-from regen_operator.manifests import JobOrder, build_job
-from regen_operator.rows import JobRow
+from regen_operator.kube.errors import NotFound, is_for_now
+from regen_operator.launch.launcher import Launcher
+from regen_operator.launch.manifests import JobOrder, build_job
+from regen_operator.rows.values import JobRow
 
 if TYPE_CHECKING:
-    from regen_devcluster.api import KubernetesAPI
-    from regen_operator.classes import Classes
-    from regen_operator.kube import KubeClient
+    from kubelite.api import KubernetesAPI
+    from regen_operator.kube.client import KubeClient
+    from regen_operator.launch.classes import Classes
 
 ROW = JobRow("a", "document", JobStatus.RUNNING)
 

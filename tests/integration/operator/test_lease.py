@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from regen_operator.kube import LEASES, KubeClient
-from regen_operator.lease import Lease
+from regen_operator.kube.client import LEASES, KubeClient
+from regen_operator.kube.lease import Lease
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from regen_devcluster.api import KubernetesAPI
+    from kubelite.api import KubernetesAPI
 
 
 class Replica:

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
-from regen_operator import listener as listener_module
-from regen_operator.listener import Listener
+from regen_operator.claim import listener as listener_module
+from regen_operator.claim.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -13,7 +13,7 @@ from regen_operator.main import Operator
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from regen_operator.classes import Classes
+    from regen_operator.launch.classes import Classes
     from regen_operator.settings import Settings
     from tests.integration.operator.conftest import Running
     from tests.integration.operator.world import World

@@ -10,19 +10,19 @@ from psycopg.types.json import Jsonb
 from regen_core.errors import RegenError
 from regen_core.names import job_name
 from regen_core.states import Caps, Claim
-from regen_operator.ingest import Ingester
-from regen_operator.metrics import Metrics
-from regen_operator.mirror import Mirror
-from regen_operator.mirror_cache import MirrorCache
-from regen_operator.transitions import Transitions
+from regen_operator.mirror.cache import MirrorCache
+from regen_operator.mirror.ingest import Ingester
+from regen_operator.mirror.mirror import Mirror
+from regen_operator.telemetry.metrics import Metrics
+from regen_operator.telemetry.transitions import Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_mock import MockerFixture
 
-    from regen_operator.database import Database
-    from regen_operator.kube import KubeClient
+    from regen_operator.kube.client import KubeClient
+    from regen_operator.rows.database import Database
     from regen_operator.settings import Settings
     from tests.integration.operator.conftest import Running
     from tests.integration.operator.world import World

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from regen_operator.handlers import kopf_settings
-from regen_operator.manifests import JobOrder, build_job
-from regen_operator.watching import watch
+from regen_operator.kube.handlers import kopf_settings
+from regen_operator.kube.watching import watch
+from regen_operator.launch.manifests import JobOrder, build_job
 
 if TYPE_CHECKING:
     import kopf
     from pytest_mock import MockerFixture
 
-    from regen_devcluster.api import KubernetesAPI
-    from regen_operator.classes import Classes
+    from kubelite.api import KubernetesAPI
+    from regen_operator.launch.classes import Classes
     from regen_operator.settings import Settings
 
 OBJECTS = 200
@@ -52,7 +52,7 @@ async def test_a_stop_among_events_says_nothing(
     mocker: MockerFixture,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    mocker.patch("regen_operator.watching.kopf_settings", without_patience)
+    mocker.patch("regen_operator.kube.watching.kopf_settings", without_patience)
     for number in range(OBJECTS):
         order = JobOrder(f"job-{number}", "document", "regen-runs", 300)
         api.store.create("jobs.batch", "regen-runs", build_job(order, classes, classes.by_type["document"]))

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from regen_core.names import job_name
 from regen_core.states import Caps, Claim
-from regen_operator.kube import JOBS
-from regen_operator.manifests import JobOrder, build_job
+from regen_operator.kube.client import JOBS
+from regen_operator.launch.manifests import JobOrder, build_job
 
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture
 
-    from regen_operator.classes import Classes
-    from regen_operator.database import Database
+    from regen_operator.launch.classes import Classes
+    from regen_operator.rows.database import Database
     from tests.integration.operator.conftest import Running
     from tests.integration.operator.world import World
 

@@ -9,15 +9,15 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from kubelite.errors import APIError
 from regen_core.names import job_name
-from regen_devcluster.errors import APIError
 from tests.faults.http_proxy import HttpProxy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from regen_devcluster.api import KubernetesAPI
+    from kubelite.api import KubernetesAPI
     from tests.faults.http_proxy import Rule
     from tests.integration.operator.conftest import Running
     from tests.integration.operator.world import World

@@ -13,10 +13,10 @@ from regen_operator.main import Operator
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture
 
-    from regen_operator.classes import Classes
-    from regen_operator.recovery import Verdict
+    from regen_operator.launch.classes import Classes
+    from regen_operator.recover.checks import Verdict
+    from regen_operator.recover.snapshot import Snapshot
     from regen_operator.settings import Settings
-    from regen_operator.snapshot import Snapshot
     from tests.integration.operator.world import World
 
 

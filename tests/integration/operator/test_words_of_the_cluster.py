@@ -15,9 +15,9 @@ from tests.integration.operator.test_restored_database import lead_through
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from regen_devcluster.api import KubernetesAPI
-    from regen_operator.classes import Classes
-    from regen_operator.database import Database as OperatorDatabase
+    from kubelite.api import KubernetesAPI
+    from regen_operator.launch.classes import Classes
+    from regen_operator.rows.database import Database as OperatorDatabase
     from regen_operator.settings import Settings
     from tests.integration.operator.conftest import Running
     from tests.integration.operator.world import World

@@ -10,13 +10,13 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from kubelite.errors import APIError
 from regen_core.names import job_name
-from regen_devcluster.errors import APIError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from regen_devcluster.api import KubernetesAPI
+    from kubelite.api import KubernetesAPI
     from tests.database_fixtures import Database
 
 CUSTOM, JOBS, PODS = "regenerationjobs.regeneration.dev", "jobs.batch", "pods"

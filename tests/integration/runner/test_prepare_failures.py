@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from regen_runner.store_s3 import s3_client
+from regen_store.write_s3 import s3_client
 from tests.integration.runner.pods import INSTRUCTION, Pod, add_job, job_of
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from regen_core.errors import DatabaseUnavailable
 from regen_core.states import Start
 from regen_runner import database as runner_database
 from regen_runner.database import RunnerDatabase
-from regen_runner.prepare import run
+from regen_runner.prepare.main import run
 from regen_runner.settings import PrepareSettings
 from tests.integration.runner.pods import Pod, add_job
 

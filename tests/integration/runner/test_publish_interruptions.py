@@ -12,8 +12,8 @@ import pytest
 
 from regen_core.errors import DatabaseUnavailable
 from regen_runner.database import RunnerDatabase
-from regen_runner.patience import Stop
-from regen_runner.publish import run
+from regen_runner.publish.main import run
+from regen_runner.retry import Stop
 from regen_runner.settings import PublishSettings
 from tests.integration.runner.pods import TIMEOUT, Pod, add_job, job_of
 from tests.integration.store.conftest import SilentHandler, environment_of, s3_that_answers

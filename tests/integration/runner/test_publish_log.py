@@ -9,8 +9,8 @@ import pytest
 from regen_core.errors import Classification, JobError
 from regen_core.names import LOG_NAME
 from regen_runner.database import RunnerDatabase
-from regen_runner.patience import Stop
-from regen_runner.publish import run
+from regen_runner.publish.main import run
+from regen_runner.retry import Stop
 from regen_runner.settings import PublishSettings
 from tests.integration.runner.pods import Pod, add_job, job
 
@@ -90,7 +90,7 @@ def test_a_process_that_may_start_no_thread_ends_the_job_as_it_would(
     settings = PublishSettings.from_environment(fenced.environment())
     stop = Stop()
     # The name in that module alone: the database's watchdog is a thread too.
-    threads = mocker.patch("regen_runner.run_log.threading")
+    threads = mocker.patch("regen_runner.publish.run_log.threading")
     threads.Thread.side_effect = RuntimeError("can't start new thread")
     try:
         assert run(settings, RunnerDatabase(fenced.database_url, "test"), stop, {})[0] == 0

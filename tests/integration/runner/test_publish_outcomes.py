@@ -12,8 +12,8 @@ import pytest
 from regen_core.canonical import canonical_json, instruction_digest
 from regen_core.errors import Classification, JobError
 from regen_runner.database import RunnerDatabase
-from regen_runner.patience import Stop
-from regen_runner.publish import run
+from regen_runner.publish.main import run
+from regen_runner.retry import Stop
 from regen_runner.settings import PublishSettings
 from tests.integration.runner.pods import INSTRUCTION, Pod, add_job, job_of
 

@@ -13,7 +13,7 @@ import pytest
 
 from regen_core.errors import SourceUnavailable
 from regen_core.instruction import Source
-from regen_runner.sources import SourceLimits, fetch_sources
+from regen_runner.prepare.sources import SourceLimits, fetch_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""One suite for every store (the port ``regen_runner.store.Store``).
+"""One suite for every store (the port ``regen_store.write.Store``).
 
 Real: both stores, the disk, the S3 server. Made up here: servers that misbehave in ways which no real one can be told to,
 each a few lines of HTTP on loopback.
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from regen_runner.store import open_store
+from regen_store.write import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from regen_runner.store import Store
+    from regen_store.write import Store
     from tests.s3_fixtures import Bucket
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from regen_runner.store import StoreDenied, StoredObject, open_store
-from regen_runner.store_s3 import s3_client
+from regen_store.write import StoreDenied, StoredObject, open_store
+from regen_store.write_s3 import s3_client
 from tests.integration.store.conftest import digest
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from regen_core.errors import StoreUnsafe
-from regen_runner.store import open_store
+from regen_store.write import open_store
 from tests.integration.store.conftest import SilentHandler, s3_that_answers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from regen_runner.store import Store
+    from regen_store.write import Store
 
 
 def test_that_a_good_store_passes_each_time(store: Store) -> None:
@@ -49,7 +49,7 @@ def test_that_a_folder_which_replaces_files_is_refused(tmp_path: Path, monkeypat
         (tmp_path / name).write_bytes(body.read())  # type: ignore[attr-defined]
         return True
 
-    monkeypatch.setattr("regen_runner.store_file._taken", look_away)
-    monkeypatch.setattr("regen_runner.store_file._create", replace)
+    monkeypatch.setattr("regen_store.write_file._taken", look_away)
+    monkeypatch.setattr("regen_store.write_file._create", replace)
     with pytest.raises(StoreUnsafe, match="refuses to create a file twice"):
         open_store(tmp_path.as_uri(), {}).probe()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from regen_core.errors import OutputExists, OutputRefused, SettingsInvalid, StoreUnavailable
-from regen_runner.store import StoreDenied, StoredObject, open_store
+from regen_store.write import StoreDenied, StoredObject, open_store
 from tests.integration.store.conftest import SilentHandler, digest, environment_of, s3_that_answers
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def test_that_a_folder_which_never_takes_it_is_denied(tmp_path: Path, root: str,
 WITHOUT_DESCRIPTORS = """
 import hashlib, resource, sys
 from regen_core.errors import StoreUnavailable
-from regen_runner.store import open_store
+from regen_store.write import open_store
 
 def put(key):
     store.put(key, b"ours", hashlib.sha256(b"ours").hexdigest(), "text/html")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regen_core.database.audit import AuditRecord, event_hash, verify_chain
+from regen_core.audit_chain import AuditRecord, event_hash, verify_chain
 
 FIRST = AuditRecord(1, "REGEN_JOB_LOCKED", "jöb", "RUNNING", "me", datetime(2026, 1, 2, 3, 4, 5, 6000), "{}", None, "")  # noqa: DTZ001 - UTC without its zone
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from regen_core.database.connection import connection_parameters, connection_string
 from regen_core.errors import SettingsInvalid
+from regen_schema.connection import connection_parameters, connection_string
 
 UNREADABLE = ["secret word", "postgresql://u:%ffsecret@h/db", "postgresql://u:p%zzsecret@h/db", "host=h password='secret"]
 

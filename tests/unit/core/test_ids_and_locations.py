@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regen_core.ids import new_job_id
-from regen_core.location import Location, is_key, parse_location
 from regen_core.names import job_name
+from regen_store.location import Location, is_key, parse_location
 
 
 def test_an_id_is_a_version_7_uuid_of_this_moment() -> None:

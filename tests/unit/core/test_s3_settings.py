@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from regen_core.errors import SettingsInvalid
-from regen_core.s3_settings import S3Settings, s3_settings
+from regen_store.s3_settings import S3Settings, s3_settings
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
 

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from regen_operator.cancellation import raise_if_cancelled
-from regen_operator.database import Database
+from regen_operator.rows.cancellation import raise_if_cancelled
+from regen_operator.rows.database import Database
 
 
 async def test_a_dropped_cancellation_is_raised() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from regen_core.errors import SettingsInvalid
-from regen_operator.classes import ExecutorClass, Runner, load_classes, parse_classes
+from regen_operator.launch.classes import ExecutorClass, Runner, load_classes, parse_classes
 from tests.unit.operator.values import classes
 
 RUNNER = {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from regen_core.errors import Classification, JobError
-from regen_operator.observers import job_view, never_starts, pod_view, why_it_died, why_it_never_started
+from regen_operator.kube.views import job_view, never_starts, pod_view, why_it_died, why_it_never_started
 
 LOST, RESOURCES, TIMEOUT = Classification.LOST, Classification.RESOURCES, Classification.TIMEOUT
 CANCELLED, EXECUTOR, INTERNAL = Classification.CANCELLED, Classification.EXECUTOR, Classification.INTERNAL

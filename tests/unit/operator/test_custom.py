@@ -8,7 +8,7 @@ import pytest
 
 from regen_core.canonical import instruction_digest
 from regen_core.errors import ValidationFailed
-from regen_operator.custom import Application, build_custom, read_application
+from regen_operator.mirror.resource import Application, build_custom, read_application
 from tests.unit.operator.values import row
 
 INSTRUCTION = {"type": "document", "version": 1, "inputs": {"title": "T"}}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import kopf
 import pytest
 
-from regen_operator.kube import login_in_pod
+from regen_operator.kube.client import login_in_pod
 
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture

@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from regen_core.errors import Classification
 from regen_core.states import JobStatus
-from regen_operator.metrics import Metrics
-from regen_operator.rows import Outcome, QueueGroup
+from regen_operator.rows.values import Outcome, QueueGroup
+from regen_operator.telemetry.metrics import Metrics
 
 AT = datetime(2026, 1, 1, 12, 0, 0)  # noqa: DTZ001 - as the database gives it
 

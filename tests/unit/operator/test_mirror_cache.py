@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from regen_operator.mirror_cache import MirrorCache, read_entry
+from regen_operator.mirror.cache import MirrorCache, read_entry
 
 HOME = "regen"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from regen_operator import pod_phases
-from regen_operator.pod_phases import PodPhases
+from regen_operator.telemetry import pod_phases
+from regen_operator.telemetry.pod_phases import PodPhases
 
 Told = list[tuple[str, str | None, float]]
 

@@ -10,13 +10,13 @@ import pytest
 
 from regen_core.errors import Classification
 from regen_core.states import FailCondition
-from regen_operator import recovery
-from regen_operator.observers import ContainerView
-from regen_operator.recovery import Action, decide
+from regen_operator.kube.views import ContainerView
+from regen_operator.recover import checks as recovery
+from regen_operator.recover.checks import Action, decide
 from tests.unit.operator.values import NOW, RUN, failed_job, job, pod, row, snapshot
 
 if TYPE_CHECKING:
-    from regen_operator.snapshot import Snapshot
+    from regen_operator.recover.snapshot import Snapshot
 
 GONE_LONG_AGO = NOW - timedelta(seconds=60)
 IMAGE_TROUBLE = ContainerView("prepare", waiting="ImagePullBackOff", message="no such image")

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from regen_core.states import Caps
-from regen_operator.rows import JobFacts, QueueFacts, RunRow
-from regen_operator.status import (
+from regen_operator.mirror.status import (
     Delays,
     Waiting,
     build_status,
@@ -20,6 +19,7 @@ from regen_operator.status import (
     stamp,
     waiting_reason,
 )
+from regen_operator.rows.values import JobFacts, QueueFacts, RunRow
 from tests.unit.operator.values import NOW, RUN, ago, row
 
 DELAYS = Delays(running=2.0, starting=8.0, waiting=5.0)

@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from regen_core.states import JobStatus
-from regen_operator.rows import JobFacts, JobRow, Outcome, RunRow
-from regen_operator.transitions import Transitions
+from regen_operator.rows.values import JobFacts, JobRow, Outcome, RunRow
+from regen_operator.telemetry.transitions import Transitions
 from tests.unit.operator.values import NOW
 
 

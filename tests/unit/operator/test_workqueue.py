@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from regen_operator.workqueue import WorkQueue
+from regen_operator.recover.workqueue import WorkQueue
 
 
 async def test_the_same_id_is_taken_once() -> None:

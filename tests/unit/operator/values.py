@@ -7,11 +7,11 @@ from typing import Any
 
 from regen_core.names import job_name
 from regen_core.states import JobStatus
-from regen_operator.classes import Classes, parse_classes
-from regen_operator.manifests import job_labels
-from regen_operator.observers import ContainerView, JobView, PodView
-from regen_operator.rows import JobRow, RunRow
-from regen_operator.snapshot import Limits, Snapshot
+from regen_operator.kube.views import ContainerView, JobView, PodView
+from regen_operator.launch.classes import Classes, parse_classes
+from regen_operator.launch.manifests import job_labels
+from regen_operator.recover.snapshot import Limits, Snapshot
+from regen_operator.rows.values import JobRow, RunRow
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - the database's form: UTC without a zone
 LIMITS = Limits(pending=300.0, active=900.0, grace=30.0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from regen_runner.cgroup import oom_kills
+from regen_runner.execute.cgroup import oom_kills
 
 if TYPE_CHECKING:
     from pathlib import Path

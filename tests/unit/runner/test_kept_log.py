@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regen_runner.kept_log import HEAD_BYTES, MAX_KEPT_BYTES, TAIL_BYTES, KeptLog
-from regen_runner.scrubbing import HIDDEN, forms, scrub
+from regen_runner.execute.kept_log import HEAD_BYTES, MAX_KEPT_BYTES, TAIL_BYTES, KeptLog
+from regen_runner.execute.scrubbing import HIDDEN, forms, scrub
 
 SECRET = "s3cr3t/of the+class"
 

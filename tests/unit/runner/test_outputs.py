@@ -17,7 +17,7 @@ import pytest
 
 from regen_core.envelope import DeclaredArtifact
 from regen_core.errors import Classification, OutputRefused
-from regen_runner.outputs import checked_outputs
+from regen_runner.publish.outputs import checked_outputs
 
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture
@@ -181,8 +181,8 @@ def test_that_sizes_add_up(tmp_path: Path) -> None:
 def test_that_a_kernel_without_openat2_still_follows_no_link(tmp_path: Path, mocker: MockerFixture) -> None:
     library = mocker.Mock()
     library.syscall.return_value = -1
-    mocker.patch("regen_runner.outputs.ctypes.CDLL", return_value=library)
-    mocker.patch("regen_runner.outputs.ctypes.get_errno", return_value=errno.ENOSYS)
+    mocker.patch("regen_runner.publish.outputs.ctypes.CDLL", return_value=library)
+    mocker.patch("regen_runner.publish.outputs.ctypes.get_errno", return_value=errno.ENOSYS)
     (tmp_path / "a").write_bytes(b"x")
     with checked_outputs(tmp_path, declared("a"), max_bytes=1, max_files=1) as checked:
         assert checked[0].open().read() == b"x"

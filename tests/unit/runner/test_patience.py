@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from regen_runner.patience import Stop
+from regen_runner.retry import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from regen_runner.sources_http import AddressRefused, refuse_own_addresses
+from regen_runner.prepare.sources_http import AddressRefused, refuse_own_addresses
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ import pytest
 from regen_core.envelope import ResultEnvelope
 
 PROBES = Path(__file__).parent / "probes"
-MAIN = "import sys; from regen_runner.execute import main; sys.exit(main())"
+MAIN = "import sys; from regen_runner.execute.main import main; sys.exit(main())"
 PATIENCE_SECONDS = 60
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from regen_core.envelope import MAX_ENVELOPE_BYTES, DeclaredArtifact
-from regen_runner.scrubbing import HIDDEN
+from regen_runner.execute.scrubbing import HIDDEN
 
 if TYPE_CHECKING:
     from tests.integration.runner.execute.conftest import Pod
@@ -76,7 +76,7 @@ def test_an_executor_crash_shows_the_executors_frames_only(pod: Pod) -> None:
     error = pod.run("endings.crash").result.error
     assert error is not None
     assert "in crash" in error.detail["trace"]
-    assert "execute_child.py" not in error.detail["trace"]
+    assert "execute/child.py" not in error.detail["trace"]
 
 
 @pytest.mark.parametrize("do", ["endings.crash_with_a_secret", "endings.invalid_with_a_secret"])

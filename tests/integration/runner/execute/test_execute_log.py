@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from regen_core.names import LOG_NAME
-from regen_runner.kept_log import MAX_KEPT_BYTES
-from regen_runner.scrubbing import HIDDEN
+from regen_runner.execute.kept_log import MAX_KEPT_BYTES
+from regen_runner.execute.scrubbing import HIDDEN
 
 if TYPE_CHECKING:
     from pathlib import Path

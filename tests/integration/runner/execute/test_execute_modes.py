@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 WITHOUT = """
 import ctypes, errno, os, struct
-from regen_runner.sandbox import bpf, numbers, seccomp, syscalls
+from regen_runner.execute.sandbox import bpf, numbers, seccomp, syscalls
 calls = {{numbers.of_this_machine(name): (bpf.Clause(bpf.fail_with(errno.ENOSYS)),) for name in {calls!r}}}
 program = bpf.assemble(seccomp.ARCHITECTURES[os.uname().machine], 10_000, bpf.ALLOW, calls)
 buffer = ctypes.create_string_buffer(program, len(program))

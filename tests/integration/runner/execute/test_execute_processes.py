@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from regen_runner.sandbox import numbers
+from regen_runner.execute.sandbox import numbers
 from tests.integration.runner.execute.conftest import has_ended
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import pytest
 
 from regen_core.envelope import MAX_ENVELOPE_BYTES, DeclaredArtifact, ResultEnvelope
 from regen_core.errors import Classification, JobError
-from regen_runner.execute_verdict import MAX_DETAIL_CHARACTERS, MAX_MESSAGE_CHARACTERS, Verdict, envelope, judge
-from regen_runner.scrubbing import HIDDEN
-from regen_runner.supervisor import Outcome
+from regen_runner.execute.scrubbing import HIDDEN
+from regen_runner.execute.supervisor import Outcome
+from regen_runner.execute.verdict import MAX_DETAIL_CHARACTERS, MAX_MESSAGE_CHARACTERS, Verdict, envelope, judge
 
 SECRET = "ΔΘΛΞΠΣΦΨΩ"
 """Of letters that no other text here has."""

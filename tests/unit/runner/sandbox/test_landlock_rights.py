@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from regen_runner.sandbox import landlock
+from regen_runner.execute.sandbox import landlock
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from regen_runner.sandbox import landlock, paths
+from regen_runner.execute.sandbox import landlock, paths
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ import socket
 
 import pytest
 
-from regen_runner.sandbox import numbers, seccomp
-from regen_runner.sandbox.bpf import ALLOW, KILL_PROCESS, fail_with
+from regen_runner.execute.sandbox import numbers, seccomp
+from regen_runner.execute.sandbox.bpf import ALLOW, KILL_PROCESS, fail_with
 from tests.unit.runner.sandbox.bpf_machine import verdict
 
 MACHINES = (numbers.X86_64, numbers.AARCH64)

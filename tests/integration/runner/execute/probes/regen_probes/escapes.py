@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regen_runner.sandbox import numbers
+from regen_runner.execute.sandbox import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

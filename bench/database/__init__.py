@@ -1,1 +1,0 @@
-"""The database path of regen beside pgqueuer, procrastinate and pgbench: ``python -m bench database``."""

@@ -1,1 +1,0 @@
-"""Alembic: the environment and the versions; run by ``regen_core.database.migrate`` alone."""

@@ -1,0 +1,75 @@
+"""Every check in its order, over one job and over a snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from regen_core.states import JobStatus
+from regen_verify import objects, rows, trail
+from regen_verify.records import Invariant, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from regen_verify.records import ClusterObject, JobRecord, Snapshot
+
+    Check = Callable[[JobRecord, Snapshot], Iterator[Violation]]
+
+CHECKS: Final[tuple[Check, ...]] = (
+    rows.columns,
+    rows.fence,
+    rows.outputs,
+    rows.deadline,
+    rows.starts,
+    trail.chain,
+    trail.complete,
+    objects.stored,
+    objects.manifest,
+    objects.provenance,
+)
+AUDIT_CHECKS: Final[tuple[Check, ...]] = (trail.chain, trail.complete)
+
+
+def check(snapshot: Snapshot, checks: Collection[Check] = CHECKS) -> list[Violation]:
+    """Every violation: job by job in the snapshot's order, then what names no job that there is, then the cluster's."""
+    found = [violation for job in snapshot.jobs for violation in check_job(job, snapshot, checks)]
+    return [*found, *_without_row(snapshot), *_left_over(snapshot)]
+
+
+def check_job(job: JobRecord, snapshot: Snapshot, checks: Collection[Check] = CHECKS) -> list[Violation]:
+    """Every violation of one job, in the order of ``checks``."""
+    return [violation for one in checks for violation in one(job, snapshot)]
+
+
+def _without_row(snapshot: Snapshot) -> Iterator[Violation]:
+    in_cluster = {one.job_id for one in snapshot.cluster or ()}
+    for job_id in sorted(snapshot.missing - in_cluster):
+        message = "expected the row of the job that audit events speak of, got none"
+        remedy = "the row was removed behind the guards: restore it from a backup, and find out who has the owner's login"
+        yield Violation(Invariant.AUDIT_COMPLETE, job_id, message, remedy)
+
+
+def _left_over(snapshot: Snapshot) -> Iterator[Violation]:
+    jobs = {job.id: job for job in snapshot.jobs}
+    for one in snapshot.cluster or ():
+        job = jobs.get(one.job_id)
+        if one.job_id in snapshot.missing:
+            message = f"{_named(one)}: expected a row of that job, got none"
+            yield Violation(Invariant.CLUSTER, one.job_id, message, _delete(one))
+        elif job is not None and one.kind != "RegenerationJob" and _is_stale(job, snapshot):
+            message = f"{_named(one)}: expected it to be gone, since its job is {job.status}"
+            yield Violation(Invariant.CLUSTER, one.job_id, message, _delete(one))
+
+
+def _is_stale(job: JobRecord, snapshot: Snapshot) -> bool:
+    if job.status is JobStatus.PENDING:
+        return True
+    return job.completed_at is not None and snapshot.now - job.completed_at > snapshot.limits.cleanup_within
+
+
+def _named(one: ClusterObject) -> str:
+    return f"{one.kind} {one.namespace}/{one.name}"
+
+
+def _delete(one: ClusterObject) -> str:
+    return f"see that an operator runs; if it stays: kubectl -n {one.namespace} delete {one.kind.lower()} {one.name}"

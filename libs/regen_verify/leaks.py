@@ -1,0 +1,58 @@
+"""Secrets where none may be."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from regen_verify.records import Invariant, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_SHORTEST: Final = 8
+"""Characters; a shorter word is found in any text by chance."""
+
+
+_PLAIN: Final = re.compile("[A-Za-z0-9_-]+")
+"""What tokens, digests and passwords are made of."""
+
+
+def check_leaks(texts: Mapping[str, str], secrets: Iterable[str]) -> list[Violation]:
+    """Which of the texts (where → what is there) hold one of the secrets; the secret itself is not repeated.
+
+    Raises:
+        ValueError: a secret is so short that finding it would say nothing.
+    """
+    words = set(secrets)
+    if any(len(word) < _SHORTEST for word in words):
+        msg = f"check_leaks: expected secrets of {_SHORTEST} characters or more"
+        raise ValueError(msg)
+    find = _Finder(words)
+    return [
+        Violation(Invariant.SECRETS, None, f"{where}: expected no secret, got one", "change the secret, then remove the text")
+        for where, text in texts.items()
+        if find.any_in(text)
+    ]
+
+
+class _Finder:
+    """Finds any of many words in one pass: every job has a nonce, and a log may be as long as there are jobs."""
+
+    def __init__(self, words: set[str]) -> None:
+        self._others = [word for word in words if not _PLAIN.fullmatch(word)]
+        self._by_length: dict[int, set[str]] = {}
+        for word in words.difference(self._others):
+            self._by_length.setdefault(len(word), set()).add(word)
+        self._long_enough = re.compile(f"[A-Za-z0-9_-]{{{min(self._by_length, default=1)},}}")
+
+    def any_in(self, text: str) -> bool:
+        """Whether one of the words stands anywhere in ``text``, within a longer word too."""
+        if any(word in text for word in self._others):
+            return True
+        return bool(self._by_length) and any(self._within(run) for run in self._long_enough.findall(text))
+
+    def _within(self, run: str) -> bool:
+        return any(
+            run[at : at + length] in words for length, words in self._by_length.items() for at in range(len(run) - length + 1)
+        )

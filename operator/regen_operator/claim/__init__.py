@@ -1,0 +1,1 @@
+"""Claiming: LISTEN and poll for PENDING rows, then claim them."""

@@ -1,0 +1,1 @@
+"""Recovery: what happens to a job when nobody reports its end."""

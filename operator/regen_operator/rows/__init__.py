@@ -1,0 +1,1 @@
+"""The operator's side of PostgreSQL: its queries beside their only user."""

@@ -1,0 +1,1 @@
+"""What the operator tells: metrics, health, log lines of transitions."""
