@@ -201,12 +201,15 @@ def test_that_a_process_without_a_descriptor_left_does_not_blame_the_executor(
 
 @pytest.mark.parametrize(
     ("seam", "purpose"),
-    [("store.open_store", "store the outputs"), ("publish.report_completion", "report what was stored")],
+    [
+        ("regen_store.write.open_store", "store the outputs"),
+        ("regen_runner.publish.main.report_completion", "report what was stored"),
+    ],
 )
 def test_that_what_nobody_foresaw_fails_the_job_as_internal(
     fenced: Pod, database: Database, mocker: MockerFixture, seam: str, purpose: str
 ) -> None:
-    mocker.patch(f"regen_runner.{seam}", side_effect=LookupError("what nobody foresaw"))
+    mocker.patch(seam, side_effect=LookupError("what nobody foresaw"))
     fenced.leave(a_txt=b"one")
     settings = PublishSettings.from_environment(fenced.environment())
     stop = Stop()
