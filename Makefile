@@ -85,9 +85,9 @@ lock: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml
 	$(UV_LOCK) --group dev --extra operator --extra runner --extra api --extra cli --extra provenance --extra devcluster pyproject.toml -o requirements/dev.txt
 	$(UV_LOCK) --group bench --constraints requirements/dev.txt pyproject.toml -o requirements/bench.txt
 	$(UV_LOCK) --group build pyproject.toml -o requirements/build.txt
-	$(UV_LOCK) --extra operator --extra cli pyproject.toml -o requirements/operator.txt
-	$(UV_LOCK) --extra runner pyproject.toml -o requirements/runner.txt
-	$(UV_LOCK) --extra api pyproject.toml -o requirements/api.txt
+	$(UV_LOCK) --extra operator --extra cli --constraints requirements/dev.txt pyproject.toml -o requirements/operator.txt
+	$(UV_LOCK) --extra runner --constraints requirements/dev.txt pyproject.toml -o requirements/runner.txt
+	$(UV_LOCK) --extra api --constraints requirements/dev.txt pyproject.toml -o requirements/api.txt
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
