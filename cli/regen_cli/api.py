@@ -1,6 +1,6 @@
-"""The HTTP API as the command line sees it: one client, a deadline on everything, and problems as our own errors.
+"""The command line's HTTP API client, with a deadline on every call.
 
-Nothing is asked twice by itself: whoever types the command decides.
+The client never retries a request: that is the user's decision.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 SECONDS: Final = 30.0
-"""For an answer to begin, and for each block of it."""
+"""Time to wait for the response to start, and for each block of it."""
 CONNECT_SECONDS: Final = 10.0
 _PROBLEM: Final = "application/problem+json"
 _SLUG: Final = "urn:regen:problem:"
-_TOKEN: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")  # a development key may hold spaces
+_TOKEN: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")  # a development key can contain spaces
 
 
 class ApiProblem(RegenError):
-    """The API refused, by RFC 9457. ``slug`` ends the problem's type."""
+    """The API returned a problem document (RFC 9457). ``slug`` is the end of the problem's type."""
 
     def __init__(self, status: int, slug: str, detail: str) -> None:
         super().__init__(f"API: {detail}")
         self.status = status
         self.slug = slug
-        self.said = detail
+        self.problem_detail = detail
 
 
-class Busy(Unavailable):
-    """The API takes no more for now: it has done nothing."""
+class RateLimited(Unavailable):
+    """The API is rate limiting and did nothing."""
 
 
-class BrokenOff(Unavailable):
-    """The answer ended before its end."""
+class ResponseTruncated(Unavailable):
+    """The response ended early."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A success. ``now`` is the API's clock to the second, UTC without a zone; ``body`` is None where nothing has changed."""
+    """A successful response. ``now`` is the API's clock to the second, UTC without a zone; ``body`` is None if unchanged."""
 
     body: Any
     now: datetime
@@ -65,29 +65,29 @@ class Answer:
 class Api:
     """Use as a context manager.
 
-    Every method raises ``Unavailable`` where the same call may be tried again, ``ValidationFailed`` where the API says that
-    a value is wrong, ``ApiProblem`` where it refuses otherwise, ``RegenError`` where it is no API of ours.
+    Every method raises ``Unavailable`` if the call can be tried again, ``ValidationFailed`` if the API rejects a value,
+    ``ApiProblem`` if it refuses for another reason, and ``RegenError`` if the address is not a regen API.
     """
 
     def __init__(self, url: str, token: str) -> None:
-        """Checks both without connecting.
+        """Check both without connecting.
 
         Raises:
-            SettingsInvalid: one is wrong; its text is not repeated, since it may hold a password.
+            SettingsInvalid: one is invalid. The message does not repeat it: it can contain a password.
         """
         if not _TOKEN.fullmatch(token):
-            msg = "REGEN_API_TOKEN: expected the access token to send to --api-url, got nothing or another text"
+            msg = "REGEN_API_TOKEN is not set or is not a token. Set it to an access token for the API at --api-url."
             raise SettingsInvalid(msg)
         self._base = f"{_checked(url)}/api/v1"
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {token}", "User-Agent": "regen", "Accept-Encoding": "identity"},
             timeout=httpx.Timeout(SECONDS, connect=CONNECT_SECONDS),
-            follow_redirects=False,  # a token is for the address that was given
+            follow_redirects=False,  # never send the token to another address
         )
 
     @classmethod
     def from_environment(cls, url: str) -> Self:
-        """With ``REGEN_API_TOKEN``.
+        """Read the token from ``REGEN_API_TOKEN``.
 
         Raises:
             SettingsInvalid: see ``__init__``.
@@ -101,13 +101,13 @@ class Api:
         self._client.close()
 
     def get(self, path: Sequence[str], query: Sequence[tuple[str, str]] = (), *, etag: str | None = None) -> Answer:
-        """What lies at ``path``, each of whose parts is one segment, whatever it holds; ``etag`` is of an earlier answer."""
+        """GET ``path``, one segment per part. ``etag`` is that of an earlier response."""
         headers = {} if etag is None else {"If-None-Match": etag}
         with _translated():
             return _answer(self._client.get(self._address(path), params=list(query), headers=headers))
 
     def post(self, path: Sequence[str], body: Any, headers: Mapping[str, str]) -> Answer:
-        """What becomes of a JSON body; may be tried again with the same ``Idempotency-Key`` alone."""
+        """POST a JSON body. Only safe to repeat with the same ``Idempotency-Key``."""
         content = json.dumps(body, allow_nan=False).encode()
         sent = {"Content-Type": "application/json"} | dict(headers)
         with _translated():
@@ -115,10 +115,10 @@ class Api:
 
     @contextmanager
     def stream(self, path: Sequence[str]) -> Iterator[Iterator[bytes]]:
-        """The bytes that lie at ``path``; none where the API says that it has none to give (204).
+        """GET the bytes at ``path``. A 204 response gives none.
 
         Raises:
-            BrokenOff: while they are read, before their end.
+            ResponseTruncated: the response ended early, while it was read.
         """
         with _translated(), self._client.stream("GET", self._address(path)) as response:
             if response.status_code not in {HTTPStatus.OK, HTTPStatus.NO_CONTENT}:
@@ -139,31 +139,33 @@ def _checked(url: str) -> str:
     else:
         is_fine = is_fine and "@" not in parts.netloc and not parts.query and not parts.fragment and url.isascii()
     if not is_fine:
-        msg = "--api-url (REGEN_API_URL): expected an address such as https://regen.example, got another text"
+        msg = (
+            "--api-url (REGEN_API_URL) must be an address such as https://regen.example, without user name, query or fragment."
+        )
         raise SettingsInvalid(msg)
     return url.rstrip("/")
 
 
 def _segment(text: str) -> str:
-    """One segment of a path; dots alone would otherwise lead elsewhere."""
+    """Quote one path segment. A segment of dots alone would otherwise change the path."""
     quoted = quote(text, safe="", errors="replace")
     return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Httpx's errors as ours, by what the caller does next."""
+    """Translate httpx errors by what the caller does next."""
     try:
         yield
     except httpx.TimeoutException as error:
-        msg = "API: expected an answer in time, got none"
+        msg = "the API did not respond in time"
         raise Unavailable(msg) from error
     except httpx.RemoteProtocolError as error:
-        raise BrokenOff(f"API: expected a whole answer, got: {error}") from error
+        raise ResponseTruncated(f"the API's response ended early: {error}") from error
     except httpx.TransportError as error:
-        raise Unavailable(f"API: expected an answer, got: {error}") from error
+        raise Unavailable(f"cannot reach the API: {error}. Check --api-url (REGEN_API_URL).") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise RegenError(f"API: expected an answer, got: {error}") from error
+        raise RegenError(f"the request to the API failed: {error}") from error
 
 
 def _answer(response: httpx.Response) -> Answer:
@@ -174,38 +176,39 @@ def _answer(response: httpx.Response) -> Answer:
     try:
         body = response.json()
     except ValueError:
-        raise foreign(f"status {response.status_code} and no JSON") from None
+        raise not_regen(f"status {response.status_code} without JSON") from None
     return Answer(body, _date(response), response.headers.get("ETag"), response.headers)
 
 
-def foreign(got: str) -> RegenError:
-    """The error for an address at which something else answers."""
-    return RegenError(f"--api-url (REGEN_API_URL): expected regen's API at this address, got {got}")
+def not_regen(got: str) -> RegenError:
+    """Return the error for an address that serves something other than regen's API."""
+    return RegenError(f"--api-url (REGEN_API_URL): the server at this address is not regen's API: it returned {got}.")
 
 
 def _refusal(response: httpx.Response) -> RegenError:
     status = response.status_code
     try:
         document = response.json() if response.headers.get("Content-Type", "").startswith(_PROBLEM) else {}
-        slug, said = str(document["type"]).removeprefix(_SLUG), str(document["detail"])
+        slug, detail = str(document["type"]).removeprefix(_SLUG), str(document["detail"])
     except (ValueError, TypeError, KeyError):
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return Unavailable(f"API: expected an answer, got status {status} from whatever stands before it")
-        return foreign(f"status {status} and no problem document")
-    return _named(status, slug, said, response.headers.get("Retry-After", "some"))
+            return Unavailable(f"the API is unavailable: a proxy in front of it returned status {status}")
+        return not_regen(f"status {status} without a problem document")
+    return _problem(status, slug, detail, response.headers.get("Retry-After"))
 
 
-def _named(status: int, slug: str, said: str, seconds: str) -> RegenError:
-    """A problem as the error that says what to do next."""
+def _problem(status: int, slug: str, detail: str, retry_after: str | None) -> RegenError:
+    """Return the error for a problem document, by what the user does next."""
+    later = f" Retry in {retry_after} s." if retry_after else " Retry later."
     errors: dict[int, RegenError] = {
-        HTTPStatus.BAD_REQUEST: ValidationFailed(f"API: {said}"),
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ValidationFailed(f"API: {said}"),
-        HTTPStatus.UNAUTHORIZED: RegenError(f"REGEN_API_TOKEN: expected a token that the API accepts, got: {said}"),
-        HTTPStatus.FORBIDDEN: RegenError(f"REGEN_API_TOKEN: expected the token of somebody who may do this, got: {said}"),
-        HTTPStatus.TOO_MANY_REQUESTS: Busy(f"API: {said}; it takes more in {seconds} s"),
-        HTTPStatus.SERVICE_UNAVAILABLE: Unavailable(f"API: {said}"),
+        HTTPStatus.BAD_REQUEST: ValidationFailed(f"API: {detail}"),
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ValidationFailed(f"API: {detail}"),
+        HTTPStatus.UNAUTHORIZED: RegenError(f"the API rejected REGEN_API_TOKEN: {detail}"),
+        HTTPStatus.FORBIDDEN: RegenError(f"the user of REGEN_API_TOKEN is not allowed to do this: {detail}"),
+        HTTPStatus.TOO_MANY_REQUESTS: RateLimited(f"API: {detail.removesuffix('.')}.{later}"),
+        HTTPStatus.SERVICE_UNAVAILABLE: Unavailable(f"API: {detail}"),
     }
-    return errors.get(status, ApiProblem(status, slug, said))
+    return errors.get(status, ApiProblem(status, slug, detail))
 
 
 def _date(response: httpx.Response) -> datetime:

@@ -1,4 +1,4 @@
-"""``regen audit``: is the trail whole, and a copy of it to keep elsewhere."""
+"""``regen audit``: verify and export the audit trail."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from regen_verify.trail import is_repaired
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-app = typer.Typer(help="The audit trail: check its hash chains, and export it.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Verify and export the audit trail.", no_args_is_help=True, rich_markup_mode=None)
 
 EVENTS_PER_PAGE = 2000
 
@@ -33,19 +33,19 @@ EVENTS_PER_PAGE = 2000
 @app.command()
 def verify(
     job_id: Annotated[
-        str | None, typer.Argument(metavar="JOB", help="Of one job; of all without it.", show_default=False)
+        str | None, typer.Argument(metavar="JOB", help="The job to check; all jobs if omitted.", show_default=False)
     ] = None,
     *,
     output: FormatOption = Format.TABLE,
 ) -> None:
-    """Check the trail: every chain unbroken, one event per transition, and each saying what the rows say.
+    """Check that every hash chain is unbroken, that every transition has one event, and that events match the rows.
 
-    Exits 5 on a violation. Events that the sweep had to add later are right, and are listed as repaired.
+    Exits 5 if there are violations. Events that the operator added later are listed as repaired.
     """
     jobs, events = 0, 0
     violations: list[Violation] = []
     repaired: list[AuditRecord] = []
-    with Database.from_environment() as database, progress("jobs looked at") as count:
+    with Database.from_environment() as database, progress("jobs checked") as count:
         for snapshot in _snapshots(database, job_id):
             found = check(snapshot, AUDIT_CHECKS)
             late = [event for job in snapshot.jobs for event in job.events if is_repaired(event)]
@@ -81,13 +81,13 @@ def export(
     job_id: Annotated[str | None, typer.Option("--job", metavar="JOB", help="Only this job's events.")] = None,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="TIME", help="Only events since then, ISO 8601; UTC where no zone is named."),
+        typer.Option("--since", metavar="TIME", help="Only events since this ISO 8601 time; UTC if it has no zone."),
     ] = None,
 ) -> None:
-    """Write audit events to standard output, oldest first: JSON Lines, one event a line.
+    """Write audit events to standard output as JSON Lines, oldest first.
 
-    Each line has a key "detailText" beside "detail": PostgreSQL's text, over which the hash is made, so that a copy can be
-    verified without the database.
+    "detailText" is PostgreSQL's text of "detail". The hash covers this text, so a copy can be verified without the
+    database.
     """
     start = None if since is None else _moment(since)
     with Database.from_environment() as database, progress("events written") as count:
@@ -109,10 +109,10 @@ def _print_repaired(events: list[AuditRecord]) -> None:
 
 
 def _pages(database: Database, job_id: str | None, since: datetime | None) -> Iterator[list[AuditRecord]]:
-    """The events that were there at the start; what comes meanwhile is the next export's.
+    """Yield the events that exist at the start.
 
-    All pages are of one snapshot: a transaction may emit several events of one job, with others' ids between them, so that one
-    which commits while the export is written would else be exported in part.
+    All pages come from one snapshot: a transaction can write several events of one job, with other ids between them, and would
+    otherwise be exported in part if it commits during the export.
     """
     name = "export" if job_id is None else "export_job"
     given = {"since": since, "job_id": job_id, "limit": EVENTS_PER_PAGE}
@@ -132,6 +132,6 @@ def _moment(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        msg = f"--since: expected a time in ISO 8601, such as 2026-01-31T12:00:00Z, got {text!r}"
+        msg = f"--since must be an ISO 8601 time such as 2026-01-31T12:00:00Z, not {text!r}."
         raise ValidationFailed(msg) from error
     return at if at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None)

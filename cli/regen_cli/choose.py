@@ -1,4 +1,4 @@
-"""Which way leads to the jobs: the settings say."""
+"""Choose between the database and the HTTP API."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ApiUrlOption = Annotated[
     typer.Option(
         "--api-url",
         envvar="REGEN_API_URL",
-        help="Go over the HTTP API at this address, with the token in REGEN_API_TOKEN, and not to the database.",
+        help="Use the HTTP API at this address, with the token in REGEN_API_TOKEN, instead of the database.",
         show_default=False,
     ),
 ]
@@ -28,22 +28,22 @@ ApiUrlOption = Annotated[
 
 @contextmanager
 def open_jobs(api_url: str | None) -> Iterator[Jobs]:
-    """The jobs over the API at ``api_url``, or straight on the database where that is None.
+    """Open the jobs through the API at ``api_url``, or through the database if that is None.
 
     Raises:
-        SettingsInvalid: neither way is set, or both are.
+        SettingsInvalid: neither is set, or both are.
     """
     on_database = bool(os.environ.get("REGEN_DATABASE_URL"))
     if api_url and on_database:
-        msg = "REGEN_DATABASE_URL and --api-url (REGEN_API_URL): expected one of the two, got both; unset the one not meant"
+        msg = "REGEN_DATABASE_URL and --api-url (REGEN_API_URL) are both set. Unset one of them."
         raise SettingsInvalid(msg)
     if not api_url and not on_database:
         msg = (
-            "REGEN_DATABASE_URL: expected a connection string such as postgresql://user@host/database, or --api-url "
-            "(REGEN_API_URL) with the API's address, got neither"
+            "neither REGEN_DATABASE_URL nor --api-url (REGEN_API_URL) is set. Set one: a connection string such as "
+            "postgresql://user@host/database, or the API's address."
         )
         raise SettingsInvalid(msg)
-    # Start only what this command uses.
+    # Import only what this command uses.
     if api_url:
         from regen_cli.api import Api  # noqa: PLC0415
         from regen_cli.jobs_api import ApiJobs  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What Kubernetes holds of jobs, read through ``kubectl``, whose credentials and plugins are the person's own."""
+"""Read regen's objects from Kubernetes through ``kubectl``, with the user's own credentials and plugins."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _QUERIES: Final = (
 
 
 def cluster_objects(environ: Mapping[str, str]) -> tuple[ClusterObject, ...]:
-    """Every Job, pod and custom resource of regen's in the two namespaces that the environment names.
+    """Return regen's Jobs, pods and custom resources in the two namespaces that the environment names.
 
     Raises:
-        SettingsInvalid: there is no ``kubectl``.
-        Unavailable: it did not succeed in time.
+        SettingsInvalid: ``kubectl`` is not installed.
+        Unavailable: ``kubectl`` failed or did not finish in time.
     """
     return tuple(
         one
@@ -42,13 +42,13 @@ def _found(resource: str, namespace: str, selector: str, environ: Mapping[str, s
     try:
         done = subprocess.run(command, env=environ, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False)
     except FileNotFoundError as error:
-        msg = "kubectl: expected it to be installed, since KUBECONFIG is set; --no-cluster leaves Kubernetes out"
+        msg = "KUBECONFIG is set, but kubectl is not installed. Install it, or pass --no-cluster."
         raise SettingsInvalid(msg) from error
     except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"kubectl: expected {resource} within {_TIMEOUT_SECONDS} s, got none") from error
+        raise Unavailable(f"kubectl get {resource} did not finish within {_TIMEOUT_SECONDS} s") from error
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise Unavailable(f"kubectl: expected {resource} of namespace {namespace}, got: {last}")
+        raise Unavailable(f"kubectl get {resource} in namespace {namespace} failed: {last}")
     for item in json.loads(done.stdout)["items"]:
         job_id = _job_id(item)
         if job_id:
@@ -56,7 +56,7 @@ def _found(resource: str, namespace: str, selector: str, environ: Mapping[str, s
 
 
 def _job_id(item: Mapping[str, Any]) -> str | None:
-    """The annotation of a Job or pod, or the status of a custom resource; a label may hold only a digest of the id."""
+    """Return the job id from an annotation or a custom resource's status. A label can hold only a digest of it."""
     annotations = item["metadata"].get("annotations") or {}
     found = annotations.get(ANNOTATION_JOB_ID) or (item.get("status") or {}).get("jobId")
     return None if found is None else str(found)

@@ -1,7 +1,7 @@
-"""The database as the command line sees it: one connection, and a deadline on everything.
+"""The command line's database connection, with a deadline on every call.
 
-Each statement is a transaction of its own, but within ``snapshot``, and read-only but for the one insert. Time-outs are set
-inside it, since poolers refuse them as start-up options; where the server itself hangs, an alarm ends the wait.
+Each statement runs in its own transaction except within ``snapshot``, and read-only except for the insert. Timeouts are set
+inside the transaction because connection poolers reject them as start-up options. An alarm ends the wait for a frozen server.
 """
 
 from __future__ import annotations
@@ -49,20 +49,29 @@ _CONNECTION: Final[dict[str, Any]] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,  # milliseconds
 }
+_PERMANENT: Final = (
+    "password authentication failed",
+    "no password supplied",
+    "does not exist",  # database or role
+    "no pg_hba.conf entry",
+    "could not translate host name",
+    "failed to resolve host",
+)
+"""Parts of libpq's connection errors that retrying cannot fix. libpq reports no SQLSTATE for a failed connection."""
 _REFUSED_VALUES: Final = {sqlstates.UNCLEAN_INSERT, sqlstates.INVALID_ARGUMENT}
 
 
 class Database:
     """Use as a context manager, in the main thread.
 
-    Every method raises ``DatabaseUnavailable`` where the same call may be tried again.
+    Every method raises ``DatabaseUnavailable`` if the call can be tried again.
     """
 
     def __init__(self, url: str, *, statement_seconds: float = DEFAULT_STATEMENT_SECONDS) -> None:
-        """Checks ``url`` without connecting.
+        """Check ``url`` without connecting.
 
         Raises:
-            SettingsInvalid: ``url`` is no connection string; its text is not repeated, since it may hold a password.
+            SettingsInvalid: ``url`` is not a connection string. The message does not repeat it: it can contain a password.
         """
         self._parameters = {**_CONNECTION, **connection_parameters("REGEN_DATABASE_URL", url)}
         self._seconds = statement_seconds
@@ -70,14 +79,14 @@ class Database:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """As ``REGEN_DATABASE_URL`` and ``REGEN_DATABASE_TIMEOUT_SECONDS`` say.
+        """Read ``REGEN_DATABASE_URL`` and ``REGEN_DATABASE_TIMEOUT_SECONDS``.
 
         Raises:
-            SettingsInvalid: one of them is missing or wrong.
+            SettingsInvalid: one of them is missing or invalid.
         """
         url = os.environ.get("REGEN_DATABASE_URL", "")
         if not url:
-            msg = "REGEN_DATABASE_URL: expected a connection string such as postgresql://user@host/database, got nothing"
+            msg = "REGEN_DATABASE_URL is not set. Set it to a connection string such as postgresql://user@host/database."
             raise SettingsInvalid(msg)
         text = os.environ.get("REGEN_DATABASE_TIMEOUT_SECONDS") or str(DEFAULT_STATEMENT_SECONDS)
         try:
@@ -85,12 +94,15 @@ class Database:
         except ValueError:
             seconds = 0.0
         if not 0.1 <= seconds <= 86_400:
-            msg = f"REGEN_DATABASE_TIMEOUT_SECONDS: expected seconds from 0.1 to 86400, got {text!r}"
+            msg = f"REGEN_DATABASE_TIMEOUT_SECONDS must be a number of seconds from 0.1 to 86400, not {text!r}."
             raise SettingsInvalid(msg)
         return cls(url, statement_seconds=seconds)
 
     def __enter__(self) -> Self:
-        with _translated("REGEN_DATABASE_URL: expected a database that answers"), _alarm(CONNECT_SECONDS + _SLACK_SECONDS):
+        with (
+            _translated("cannot connect to PostgreSQL", " Check REGEN_DATABASE_URL."),
+            _alarm(CONNECT_SECONDS + _SLACK_SECONDS),
+        ):
             self._connection = psycopg.connect(
                 **self._parameters, row_factory=tuple_row, autocommit=True, prepare_threshold=None
             )
@@ -101,53 +113,52 @@ class Database:
             self._connection.close()
 
     def named(self, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """All rows of a query in ``sql/cli``."""
+        """Return all rows of a query in ``queries/``."""
         return self.read(QUERIES[name], parameters)
 
     def read(self, statement: LiteralString, parameters: Mapping[str, Any], /) -> list[tuple[Any, ...]]:
-        """All rows of a statement, in a read-only transaction."""
+        """Return all rows of a statement, in a read-only transaction."""
         return self._run(statement, parameters, read_only=True)
 
     def write(self, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """All rows of a query in ``sql/cli`` that inserts."""
+        """Return all rows of a query in ``queries/`` that inserts."""
         return self._run(QUERIES[name], parameters, read_only=False)
 
     def as_owner(self, name: str, parameters: Mapping[str, Any], owner: str, *, read_only: bool) -> list[tuple[Any, ...]]:
-        """All rows of a query in ``sql/cli`` that only the owner may run; the login must be a member of that role."""
+        """Return all rows of a query in ``queries/`` that only the owner can run. The login must be a member of that role."""
         return self._run(QUERIES[name], parameters, read_only=read_only, role=owner)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Every statement within sees the database as the first one found it; each keeps its own deadline."""
+        """Run every statement of the block in one snapshot. Each statement keeps its own deadline."""
         self._command("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
             yield
         finally:
-            with suppress(RegenError):  # nothing was written, and what ended the block is what is to be told
+            with suppress(RegenError):  # nothing was written, and the error that ended the block is the one to report
                 self._command("ROLLBACK")
 
     def listen(self) -> None:
-        """Asks to be woken; behind a transaction pooler nobody is, and ``wait`` ends by its own time."""
+        """Start LISTEN. Behind a transaction pooler no notification arrives, and ``wait`` returns after its own time."""
         self._command(f"LISTEN {CHANNEL}")
 
     def wait(self, seconds: float) -> None:
-        """Returns shortly after the next notification, or after ``seconds``.
+        """Return shortly after the next notification, or after ``seconds``.
 
-        The short rest lets a burst of notifications be answered by one look, and what commits beside the notification be
-        seen by it.
+        The short delay lets one read serve a burst of notifications.
         """
-        with _translated("database: expected the connection to stay"):
+        with _translated("the connection to PostgreSQL was lost"):
             for _ in self._open.notifies(timeout=seconds, stop_after=1):
                 time.sleep(_REST_SECONDS)
 
     def _command(self, text: LiteralString) -> None:
-        with _translated(f"database: expected it to accept {text}"), _alarm(self._seconds + _SLACK_SECONDS):
+        with _translated(f"{text} failed"), _alarm(self._seconds + _SLACK_SECONDS):
             self._open.execute(text)
 
     @property
     def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
         if self._connection is None:
-            msg = "Database: expected to be entered before it is asked"
+            msg = "Database must be entered before it is used"
             raise RuntimeError(msg)
         return self._connection
 
@@ -156,7 +167,7 @@ class Database:
     ) -> list[tuple[Any, ...]]:
         milliseconds = str(round(self._seconds * 1000))
         with (
-            _translated("database: expected an answer"),
+            _translated("the query failed"),
             _alarm(self._seconds * 2 + _SLACK_SECONDS),
             self._open.transaction(),
         ):
@@ -172,7 +183,7 @@ class Database:
 
 @contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
-    """Ends what is under way after ``seconds``; libpq itself would wait for a frozen server without end."""
+    """Raise TimeoutError after ``seconds``. libpq alone would wait for a frozen server forever."""
 
     def expire(_number: int, _frame: FrameType | None) -> None:
         raise TimeoutError
@@ -187,39 +198,51 @@ def _alarm(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def _translated(expected: str) -> Iterator[None]:
-    """Psycopg's errors as ours, by what the caller does next."""
+def _translated(failed: str, advice: str = "") -> Iterator[None]:
+    """Translate psycopg errors by what the caller does next.
+
+    Args:
+        failed: what failed, the start of every message.
+        advice: what to do if the connection fails.
+    """
     try:
         yield
     except psycopg.errors.QueryCanceled as error:
-        msg = f"{expected} in time, got none; REGEN_DATABASE_TIMEOUT_SECONDS (30 by default) may be raised"
+        msg = f"{failed}: it did not finish in time. Raise REGEN_DATABASE_TIMEOUT_SECONDS (default 30)."
         raise DatabaseUnavailable(msg) from error
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedObject) as error:
-        msg = f"database: expected regen's schema, got: {_first_line(error)}; run `regen migrate`"
+        msg = f"{failed}: regen's schema is missing or old: {_first_line(error)}. Run `regen migrate`."
         raise RegenError(msg) from error
     except psycopg.errors.InsufficientPrivilege as error:
         msg = (
-            f"database: expected a login with the role that this needs, got: {_first_line(error)}; "
-            "`regen trigger` needs regen_api, `regen purge` a member of regen_owner, everything else regen_readonly"
+            f"{failed}: {_first_line(error)}. `regen trigger` needs the role regen_api, `regen purge` a member of "
+            "regen_owner, every other command regen_readonly."
         )
         raise RegenError(msg) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise DatabaseUnavailable(f"{expected}, got: {_first_line(error)}") from error
+        raise _refused(failed, error, advice) from error
     except TimeoutError as error:
-        raise DatabaseUnavailable(f"{expected}, got none in time") from error
+        raise DatabaseUnavailable(f"{failed}: the server did not respond in time") from error
     except UnicodeEncodeError as error:
-        raise ValidationFailed("database: expected text that UTF-8 can hold, got a lone surrogate") from error
+        raise ValidationFailed(f"{failed}: a value contains a lone surrogate, which UTF-8 cannot encode") from error
     except (ValueError, RecursionError) as error:
-        # a row from before the guard of inserts refused it; the parser's own words would name neither
+        # A row older than the guard of inserts. The parser's message names neither cause.
         msg = (
-            "database: expected values that Python can read, "
-            "got JSON with an integer of more than 4300 digits or with a thousand levels"
+            f"{failed}: a row has JSON that Python cannot read: an integer over 4300 digits, or nesting over a thousand levels"
         )
         raise RegenError(msg) from error
     except psycopg.Error as error:
         if isinstance(error, psycopg.DataError | psycopg.IntegrityError) or error.sqlstate in _REFUSED_VALUES:
-            raise ValidationFailed(f"database: expected values that it takes, got: {_first_line(error)}") from error
-        raise RegenError(f"{expected}, got: {_first_line(error)}") from error
+            raise ValidationFailed(f"the database rejected a value: {_first_line(error)}") from error
+        raise RegenError(f"{failed}: {_first_line(error)}") from error
+
+
+def _refused(failed: str, error: psycopg.Error, advice: str) -> RegenError:
+    """Return ``SettingsInvalid`` for what retrying cannot fix (password, database name, host name), else unavailable."""
+    cause = _first_line(error)
+    if error.sqlstate is None and any(text in cause for text in _PERMANENT):
+        return SettingsInvalid(f"{failed}: {cause}.{advice}")
+    return DatabaseUnavailable(f"{failed}: {cause}.{advice}" if advice else f"{failed}: {cause}")
 
 
 def _first_line(error: psycopg.Error) -> str:

@@ -12,46 +12,46 @@ from regen_core.errors import (
     ValidationFailed,
 )
 
-TROUBLE: Final = 1
-"""Refused, or something unforeseen; the same command will fail again."""
-WRONG: Final = 2
-"""A wrong argument, setting or instruction; nothing was done."""
+FAILURE: Final = 1
+"""The request was refused, or an unexpected error occurred. Running the same command again fails again."""
+INVALID: Final = 2
+"""An argument, setting or instruction is invalid. Nothing was changed."""
 NOT_FOUND: Final = 3
-"""There is no such job or output."""
+"""The job or output does not exist."""
 JOB_FAILED: Final = 4
-"""The job that was waited for is FAILED."""
+"""The job that the command waited for is FAILED."""
 VIOLATION: Final = 5
-"""Something does not hold: a violated invariant, a broken chain, a digest that differs."""
-TIME_UP: Final = 6
-"""The job that was waited for had not ended in time; it goes on."""
+"""Verification failed: a violated invariant, a broken hash chain, or a digest that differs."""
+TIMED_OUT: Final = 6
+"""The job did not end within ``--timeout``. It continues."""
 UNAVAILABLE: Final = 7
-"""Database, store or cluster did not answer; the same command may be tried again, ``trigger`` as its message says."""
+"""The database, store or cluster is unreachable. The command can be run again; ``trigger`` says how."""
 INTERRUPTED: Final = 130
 """Ctrl-C."""
 
 
 class NotFound(RegenError):
-    """There is no such job or output."""
+    """The job or output does not exist."""
 
 
-class DoesNotHold(RegenError):
-    """What was read is not what the database says it must be."""
+class VerificationFailed(RegenError):
+    """Stored data differs from what the database recorded."""
 
 
-class TimeUp(RegenError):
-    """What was waited for did not happen in time."""
+class TimedOut(RegenError):
+    """The command stopped waiting before the job ended."""
 
 
 class Unavailable(RegenError):
-    """Something other than database and store did not answer; it may be tried again."""
+    """A service other than the database and the store is unreachable. The command can be run again."""
 
 
 STATUSES: Final[tuple[tuple[type[RegenError], int], ...]] = (
-    (SettingsInvalid, WRONG),
-    (ValidationFailed, WRONG),
+    (SettingsInvalid, INVALID),
+    (ValidationFailed, INVALID),
     (NotFound, NOT_FOUND),
-    (DoesNotHold, VIOLATION),
-    (TimeUp, TIME_UP),
+    (VerificationFailed, VIOLATION),
+    (TimedOut, TIMED_OUT),
     (DatabaseUnavailable, UNAVAILABLE),
     (StoreUnavailable, UNAVAILABLE),
     (Unavailable, UNAVAILABLE),
@@ -59,5 +59,10 @@ STATUSES: Final[tuple[tuple[type[RegenError], int], ...]] = (
 
 
 def status_of(error: RegenError) -> int:
-    """The exit status that an error ends the process with."""
-    return next((status for kind, status in STATUSES if isinstance(error, kind)), TROUBLE)
+    """Return the exit status for an error."""
+    return next((status for kind, status in STATUSES if isinstance(error, kind)), FAILURE)
+
+
+def followed_by(message: str, advice: str) -> str:
+    """Join an error message and the sentence that says what to do next."""
+    return f"{message.removesuffix('.')}. {advice}"

@@ -1,4 +1,4 @@
-"""``regen output``: what came out of a job, checked against its digest before it gets its name."""
+"""``regen output``: download a job's outputs and check their digests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from regen_cli.choose import ApiUrlOption, open_jobs
-from regen_cli.exits import DoesNotHold, NotFound
+from regen_cli.exits import NotFound, VerificationFailed
 from regen_cli.objects import BLOCK, ObjectMissing
 from regen_cli.printing import Format, FormatOption, emit, size
 from regen_cli.showing import JobArgument  # noqa: TC001 - typer reads the annotation
@@ -33,29 +33,29 @@ if TYPE_CHECKING:
 def output(
     job_id: JobArgument,
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Of one output; all of them without it.", show_default=False)
+        str | None, typer.Argument(metavar="NAME", help="The output to download; all outputs if omitted.", show_default=False)
     ] = None,
     *,
     directory: Annotated[
-        Path, typer.Option("--directory", "-d", help="Where the files go, under their own names; it must exist.")
+        Path, typer.Option("--directory", "-d", help="Existing folder to write the files to, under their own names.")
     ] = Path(),
-    to: Annotated[str | None, typer.Option("--to", help="Another name for the one file; - writes to standard output.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="File to write the one output to; - for standard output.")] = None,
     evidence: Annotated[
-        bool, typer.Option("--evidence", help="Also the manifest and the provenance, for `regen verify --offline`.")
+        bool, typer.Option("--evidence", help="Also download the manifest and the provenance, for `regen verify --offline`.")
     ] = False,
     form: FormatOption = Format.TABLE,
     api_url: ApiUrlOption = None,
 ) -> None:
     """Download a job's outputs.
 
-    Each file is read into a draft, its SHA-256 compared with the database's, and only then given its name.
-    Nothing is ever overwritten.
+    Each file is written to a temporary file, its SHA-256 compared with the database's, and only then given its name.
+    Existing files are never overwritten.
     """
     if to is not None and name is None:
-        msg = "--to: expected the NAME of one output beside it, got none"
+        msg = "--to requires the NAME of one output."
         raise ValidationFailed(msg)
     if evidence and (to is not None or name is not None):
-        msg = "--evidence: expected all outputs, which manifest and provenance are about, got one NAME"
+        msg = "--evidence downloads all outputs. Omit NAME and --to."
         raise ValidationFailed(msg)
     with open_jobs(api_url) as jobs:
         job = jobs.find(job_id)
@@ -80,32 +80,32 @@ def output(
 
 def _wanted(job: JobRecord, name: str | None) -> Sequence[OutputRow]:
     if job.status is not JobStatus.COMPLETED:
-        msg = f"job {job.id}: expected a COMPLETED job, which alone has outputs, got {job.status}"
+        msg = f"job {job.id} is {job.status}. Only COMPLETED jobs have outputs."
         raise NotFound(msg)
     found = [one for one in job.outputs if name is None or one.name == name]
     if not found:
         names = ", ".join(one.name for one in job.outputs) or "none"
-        msg = f"job {job.id}: expected an output {name or 'of any name'}, got {names}"
+        msg = f"job {job.id} has no output {name}. Its outputs: {names}." if name else f"job {job.id} has no outputs."
         raise NotFound(msg)
     return found
 
 
 def _evidence(jobs: Jobs, job: JobRecord) -> Sequence[OutputRow]:
-    """Manifest and provenance, which have no row: what lies there now, for ``verify`` to judge.
+    """Return manifest and provenance, which have no database row, as they are in the store now. ``verify`` checks them.
 
     Raises:
-        DoesNotHold: one of them is not there.
+        VerificationFailed: one of them is missing.
     """
     try:
         return jobs.evidence(job)
     except ObjectMissing as error:
-        raise DoesNotHold(f"job {job.id}: {error.message}") from error
+        raise VerificationFailed(f"job {job.id}: {error.message}") from error
 
 
 def _file_name(name: str) -> str:
     if not is_artifact_name(name) and name not in {MANIFEST_NAME, PROVENANCE_NAME}:
-        msg = f"output {name!a}: expected a plain file name; --to names the file"
-        raise DoesNotHold(msg)
+        msg = f"output {name!a} is not a plain file name. Pass --to to choose one."
+        raise VerificationFailed(msg)
     return name
 
 
@@ -123,14 +123,14 @@ def _download(jobs: Jobs, job: JobRecord, one: OutputRow, target: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
         try:
-            os.link(draft, target, follow_symlinks=False)  # fails where the name is taken meanwhile
+            os.link(draft, target, follow_symlinks=False)  # fails if the file was created in the meantime
         except FileExistsError as error:
             raise _taken(target) from error
 
 
 @contextmanager
 def _draft(target: Path) -> Iterator[tuple[BinaryIO, str]]:
-    """A file beside the target, gone at the end."""
+    """Open a temporary file in the target's folder, removed at the end."""
     try:
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", suffix=".part") as file:
             umask = os.umask(0)
@@ -138,7 +138,7 @@ def _draft(target: Path) -> Iterator[tuple[BinaryIO, str]]:
             os.fchmod(file.fileno(), 0o666 & ~umask)
             yield file, file.name  # type: ignore[misc] # the wrapper behaves as a binary file
     except OSError as error:
-        msg = f"{target}: expected a folder that can be written to, got: {error.strerror or error}"
+        msg = f"cannot write {target}: {error.strerror or error}"
         raise RegenError(msg) from error
 
 
@@ -153,12 +153,13 @@ def _fill(jobs: Jobs, job: JobRecord, one: OutputRow, file: BinaryIO) -> None:
                     break
                 file.write(block)
     except ObjectMissing as error:
-        raise DoesNotHold(f"output {one.name}: {error.message}") from error
+        raise VerificationFailed(f"output {one.name}: {error.message}") from error
     if (count, digest.hexdigest()) != (one.size_bytes, one.sha256):
-        more = "more" if count > one.size_bytes else f"{count} bytes with SHA-256 {digest.hexdigest()}"
-        msg = f"output {one.name}: expected {one.size_bytes} bytes with SHA-256 {one.sha256} at {one.ref}, got {more}"
-        raise DoesNotHold(msg)
+        found = "more bytes" if count > one.size_bytes else f"{count} bytes with SHA-256 {digest.hexdigest()}"
+        recorded = f"{one.size_bytes} bytes with SHA-256 {one.sha256}"
+        msg = f"output {one.name}: {one.ref} has {found}, but the database recorded {recorded}"
+        raise VerificationFailed(msg)
 
 
 def _taken(target: Path) -> RegenError:
-    return RegenError(f"{target}: expected no file of that name, got one; nothing was overwritten")
+    return RegenError(f"{target} already exists. Nothing was overwritten.")

@@ -1,4 +1,4 @@
-"""Reading files that somebody else left: regular ones alone, block by block."""
+"""Read untrusted files: regular files only, block by block."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO | None]:
-    """The regular file at a path; None where there is none, and a link is none."""
+    """Open the regular file at a path. None if it does not exist or is a link or another kind."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno not in {errno.ENOENT, errno.ELOOP}:
-            raise RegenError(f"{path}: expected a file that can be read, got {error.strerror}") from error
+            raise RegenError(f"cannot read {path}: {error.strerror}") from error
         yield None
         return
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -36,7 +36,7 @@ def opened(path: Path) -> Iterator[BinaryIO | None]:
 
 
 def measured(file: BinaryIO) -> tuple[int, str]:
-    """Size in bytes and SHA-256 (64 hex digits) of what is left to read."""
+    """Return size in bytes and SHA-256 (64 hex digits) of the rest of the file."""
     digest, count = hashlib.sha256(), 0
     while block := file.read(BLOCK):
         digest.update(block)

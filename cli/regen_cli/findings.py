@@ -1,4 +1,4 @@
-"""What ``fsck``, ``verify`` and ``audit verify`` found, for people and for machines, and their progress."""
+"""Print violations and progress of ``fsck``, ``verify`` and ``audit verify``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def print_violations(violations: Sequence[Violation]) -> None:
-    """Each on two lines, on standard output: what does not hold, and what to do."""
+    """Print each violation on two lines of standard output: the violation, and what to do."""
     for one in violations:
         job = f"job {one.job_id}: " if one.job_id is not None else ""
         typer.echo(printable(f"VIOLATION {one.invariant}: {job}{one.message}"))
@@ -27,7 +27,7 @@ def print_violations(violations: Sequence[Violation]) -> None:
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int], None]]:
-    """Counts on standard error, where that is a terminal; the value is called with how many more were looked at."""
+    """Show a counter on standard error if it is a terminal. Call the value with the number of new items."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -1,11 +1,11 @@
-"""Waiting for jobs: woken where the way to them can wake, with a look every second or so underneath."""
+"""Wait for jobs to end, by notification where there is one and by polling every second or so."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from regen_cli.exits import TimeUp
+from regen_cli.exits import TimedOut
 from regen_cli.jobs import no_such_job
 
 if TYPE_CHECKING:
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 
 def until_ended(jobs: Jobs, ids: Sequence[str], seconds: float | None) -> Iterator[list[JobLine]]:
-    """The jobs' lines, again and again, the last time when all have ended.
+    """Yield the jobs' rows at every change, the last time when all have ended.
 
     Args:
-        jobs: where to look.
-        ids: of jobs that exist.
-        seconds: after which to give up; None for never.
+        jobs: the database or the API.
+        ids: ids of existing jobs.
+        seconds: how long to wait; None for no limit.
 
     Raises:
         NotFound: one of the jobs does not exist.
-        TimeUp: ``seconds`` are over.
+        TimedOut: ``seconds`` have passed.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     jobs.listen()
     while True:
         found = jobs.lines(ids)
         if absent := set(ids) - {line.id for line in found}:
-            jobs.find(min(absent))  # says best why it is not there
+            jobs.find(min(absent))  # raises the error that says why it is missing
             raise no_such_job(min(absent))
         yield found
         going = [line for line in found if not line.status.is_terminal]
@@ -41,6 +41,6 @@ def until_ended(jobs: Jobs, ids: Sequence[str], seconds: float | None) -> Iterat
         left = pause if deadline is None else deadline - time.monotonic()
         if left <= 0:
             names = ", ".join(f"{line.id} is {line.status}" for line in going[:3])
-            msg = f"expected an end within {seconds:g} s, got none: {names}; it goes on without us"
-            raise TimeUp(msg)
+            msg = f"gave up after {seconds:g} s: {names}. The jobs continue; `regen watch` follows them."
+            raise TimedOut(msg)
         jobs.wait(min(pause, left))

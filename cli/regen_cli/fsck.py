@@ -1,4 +1,4 @@
-"""``regen fsck``: does everything hold that must? It reads, and changes nothing."""
+"""``regen fsck``: check every invariant of a running system. Read-only."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _IDS_PER_BATCH = 500
 
 @dataclass(slots=True)
 class Report:
-    """What was looked at, and what does not hold; ``store`` and ``cluster`` are None where nobody looked there.
+    """What was checked, and the violations found. ``store`` and ``cluster`` are None if not checked.
 
-    ``orphans`` are no violation: a put may outlive its job.
+    ``orphans`` are not violations: a pod can be killed between its upload and its report.
     """
 
     form: Format
@@ -45,7 +45,7 @@ class Report:
     orphans: list[str] = field(default_factory=list)
 
     def add(self, found: list[Violation]) -> None:
-        """Takes violations up, and prints them at once where a person reads."""
+        """Add violations. Print them at once in table format."""
         self.violations += found
         if self.form is Format.TABLE:
             print_violations(found)
@@ -64,21 +64,21 @@ class Report:
 
 def fsck(
     *,
-    deep: Annotated[bool, typer.Option("--deep", help="Read every object and compare its digest, not its size alone.")] = False,
-    store: Annotated[bool, typer.Option("--store/--no-store", help="Look at the store that REGEN_OUTPUT_URL names.")] = True,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every object and compare its digest, not only its size.")] = False,
+    store: Annotated[bool, typer.Option("--store/--no-store", help="Check the store that REGEN_OUTPUT_URL names.")] = True,
     cluster: Annotated[
-        bool, typer.Option("--cluster/--no-cluster", help="Look at the cluster that KUBECONFIG names, by kubectl.")
+        bool, typer.Option("--cluster/--no-cluster", help="Check the cluster that KUBECONFIG names, through kubectl.")
     ] = True,
     overdue_after: Annotated[
-        int, typer.Option("--overdue-after", min=1, help="Seconds from a job's claim in which it must have ended.")
+        int, typer.Option("--overdue-after", min=1, help="Seconds after its claim by which a job must have ended.")
     ] = DEFAULT_OVERDUE,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Check every invariant of a live system.
 
-    Looks at rows, fences, outputs, the audit trail, the objects in the store, and what is in the cluster. Reads only.
-    Exits 5 on a violation, and says what to do about each. Objects that belong to no output are listed; they are no
-    violation, and nothing deletes them.
+    Checks rows, fences, outputs, the audit trail, the objects in the store, and regen's objects in the cluster. Changes
+    nothing. Exits 5 if there are violations, and says what to do about each. Objects that belong to no output are
+    listed as orphans: they are not violations, and regen never deletes them.
     """
     root = output_location(os.environ) if store else None
     limits = Limits(overdue_after=timedelta(seconds=overdue_after))
@@ -101,7 +101,7 @@ def fsck(
 
 
 def _look_at_jobs(report: Report, database: Database, objects: Objects | None, limits: Limits, *, deep: bool) -> None:
-    with progress("jobs looked at") as count:
+    with progress("jobs checked") as count:
         for snapshot in snapshots(database.read, instructions=deep and objects is not None, limits=limits):
             report.add(check(snapshot if objects is None else with_objects(snapshot, objects, deep=deep)))
             report.jobs += len(snapshot.jobs)
@@ -110,7 +110,7 @@ def _look_at_jobs(report: Report, database: Database, objects: Objects | None, l
 
 
 def _look_at_trail(report: Report, database: Database) -> None:
-    with progress("pages of the audit trail looked at") as count:
+    with progress("pages of the audit trail checked") as count:
         for snapshot in jobs_without_row(database.read):
             report.add(check(snapshot))
             count(1)
@@ -131,7 +131,7 @@ def _look_at_cluster(report: Report, database: Database, limits: Limits) -> None
 
 
 def _cluster_snapshots(database: Database, found: Sequence[ClusterObject], limits: Limits) -> Iterator[Snapshot]:
-    """The objects with the rows of their jobs, read after them: a row outlives its job's end by a day at least."""
+    """Yield the objects with their jobs' rows. The rows are read last, since a row outlives its objects by a day at least."""
     ids = sorted({one.job_id for one in found})
     for start in range(0, len(ids), _IDS_PER_BATCH):
         some = frozenset(ids[start : start + _IDS_PER_BATCH])
@@ -145,8 +145,8 @@ def _summarise(report: Report) -> None:
     for ref in report.orphans:
         typer.echo(printable(f"orphan {ref}"))
     typer.echo(f"jobs: {report.jobs}, outputs: {report.outputs}")
-    typer.echo(f"store: {report.store or 'not looked at (REGEN_OUTPUT_URL names it)'}")
-    typer.echo(f"cluster: {report.cluster or 'not looked at (KUBECONFIG names it)'}")
+    typer.echo(f"store: {report.store or 'not checked (set REGEN_OUTPUT_URL)'}")
+    typer.echo(f"cluster: {report.cluster or 'not checked (set KUBECONFIG)'}")
     if report.orphans:
-        typer.echo(f"orphans: {len(report.orphans)} objects that belong to no output; no violation, and yours to remove")
+        typer.echo(f"orphans: {len(report.orphans)} objects that belong to no output; not a violation, safe to delete")
     typer.echo(f"violations: {len(report.violations) or 'none'}")

@@ -1,6 +1,6 @@
-"""What can be asked of jobs, whichever way it goes: straight on the database, or over the HTTP API.
+"""The operations on jobs that both the database (``jobs_database``) and the HTTP API (``jobs_api``) offer.
 
-``jobs_database`` and ``jobs_api`` are the two ways; which one serves a command, ``choose`` says.
+``choose`` selects one of the two for a command.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 
 EVIDENCE: Final = {MANIFEST_NAME: "application/json", PROVENANCE_NAME: MEDIA_TYPE}
-"""What lies beside a COMPLETED job's outputs, and its media type."""
+"""The files stored beside a COMPLETED job's outputs, with their media types."""
 
 MAX_LOG_BYTES: Final = 4 << 20
-"""publish keeps less; an object that is larger is none of its."""
+"""``publish`` stores less; a larger object is not one of its logs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What ``trigger`` asks for; ``instruction`` is a JSON value that was checked.
+    """A job to create. ``instruction`` is a validated JSON value.
 
-    ``requested_by`` is None for whoever asks.
+    ``requested_by`` is None for the caller.
     """
 
     job_id: str
@@ -48,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class JobLine:
-    """A job as a list shows it. Times are UTC without a zone; ``now`` is the database's clock."""
+    """A job in a list. Times are UTC without a zone; ``now`` is the database's clock."""
 
     id: str
     type: str | None
@@ -63,18 +63,18 @@ class JobLine:
 
     @property
     def age(self) -> timedelta:
-        """Since the insert."""
+        """Time since the insert."""
         return self.now - self.created_at
 
     @property
     def run_time(self) -> timedelta | None:
-        """From the claim to the end, or until now; None while nobody has claimed it."""
+        """Time from the claim to the end, or until now; None before the claim."""
         return None if self.locked_at is None else (self.completed_at or self.now) - self.locked_at
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which jobs a list holds, newest first; empty and None are any. ``cursor`` is what an earlier page named."""
+    """A filter for jobs. Empty and None match any; ``cursor`` comes from an earlier page."""
 
     statuses: Sequence[JobStatus]
     type: str | None
@@ -84,7 +84,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Jobs, newest first, and the cursor of the next page; None where this is the last."""
+    """Jobs, newest first, and the cursor of the next page; None if this is the last."""
 
     lines: list[JobLine]
     following: str | None
@@ -92,7 +92,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Why a PENDING job waits: what runs, and its place among the first thousand of the queue (None: further back)."""
+    """Why a PENDING job waits: what runs, and its place among the first thousand in the queue (None: further back)."""
 
     running: int
     running_of_type: int
@@ -101,116 +101,116 @@ class Waiting:
 
 
 class Jobs(Protocol):
-    """A way to the jobs. Every call ends in bounded time.
+    """Operations on jobs. Every call has a deadline.
 
-    Raises, from every method: ``DatabaseUnavailable`` or ``Unavailable`` where the same call may be tried again,
-    ``RegenError`` where it is refused.
+    Every method raises ``DatabaseUnavailable`` or ``Unavailable`` if the call can be tried again, ``RegenError`` if it is
+    refused.
     """
 
     def find(self, job_id: str) -> JobRecord:
-        """Everything about one job, its instruction included.
+        """Return everything about one job, including its instruction.
 
         Raises:
-            NotFound: there is no such job.
+            NotFound: the job does not exist.
         """
         ...
 
     def waiting(self, job_id: str) -> Waiting | None:
-        """Why the job waits; None where it does not."""
+        """Return why the job waits; None if it does not."""
         ...
 
     def page(self, wanted: Wanted, limit: int) -> Page:
-        """Up to ``limit`` jobs.
+        """Return up to ``limit`` jobs.
 
         Raises:
-            ValidationFailed: the cursor is none.
+            ValidationFailed: the cursor is invalid.
         """
         ...
 
     def lines(self, ids: Collection[str]) -> list[JobLine]:
-        """The given jobs, in their order; those that do not exist are left out."""
+        """Return the given jobs in their order, without those that do not exist."""
         ...
 
     def current(self, limit: int) -> list[JobLine]:
-        """What goes on just now; up to ``limit`` of the ended and of the waiting."""
+        """Return running jobs, and up to ``limit`` each of ended and waiting ones."""
         ...
 
     def insert(self, request: Request) -> tuple[str, bool]:
-        """Asks for the job, or finds the one that the same request made before.
+        """Create the job, or find the one that an earlier identical request created.
 
         Returns:
-            The job's id, and whether it was made just now.
+            The job's id, and whether this call created it.
 
         Raises:
-            DatabaseUnavailable: the job may have been made; the message names what finds it, or makes a repeat safe.
+            DatabaseUnavailable: the job may have been created. The message says how to find it or repeat safely.
             Unavailable: as above.
-            ValidationFailed: the idempotency key has another request, or the values are not taken.
+            ValidationFailed: the idempotency key belongs to another request, or the database rejects a value.
         """
         ...
 
     def listen(self) -> None:
-        """Asks to be woken, where that can be."""
+        """Subscribe to notifications, where there are any."""
         ...
 
-    def pause(self, looked_at: int) -> float:
-        """Seconds between two looks at that many jobs."""
+    def pause(self, count: int) -> float:
+        """Return the seconds between two reads of that many jobs."""
         ...
 
     def wait(self, seconds: float) -> None:
-        """Returns when something may have changed, or after ``seconds``."""
+        """Return at the next notification, or after ``seconds``."""
         ...
 
     def stream(self, job: JobRecord, output: OutputRow) -> AbstractContextManager[Iterator[bytes]]:
-        """An output's bytes, block by block, as they are.
+        """Read an output, block by block, without checking it.
 
         Raises:
-            ObjectMissing: there are none.
-            StoreUnavailable: the same call may be tried again.
+            ObjectMissing: the object does not exist.
+            StoreUnavailable: the call can be tried again.
         """
         ...
 
     def log(self, job: JobRecord) -> bytes | None:
-        """What publish kept of the executor's own words; None where nothing was kept.
+        """Return the stored executor log; None if there is none.
 
         Raises:
-            StoreUnavailable: the same call may be tried again.
+            StoreUnavailable: the call can be tried again.
         """
         ...
 
     def evidence(self, job: JobRecord) -> Sequence[OutputRow]:
-        """Manifest and provenance of a COMPLETED job, which have no row, measured where they lie.
+        """Return manifest and provenance of a COMPLETED job, which have no row, with size and digest as stored.
 
         Raises:
-            ObjectMissing: one of them is not there.
-            StoreUnavailable: the same call may be tried again.
+            ObjectMissing: one of them does not exist.
+            StoreUnavailable: the call can be tried again.
         """
         ...
 
     def proof(self, job_id: str, judge: Callable[[JobRecord], None]) -> Snapshot:
-        """One job with its audit events and all that the store has of it, every object read whole.
+        """Return one job with its audit events and every stored object, read completely.
 
         Args:
-            job_id: of the job.
-            judge: raises where the job has nothing to be read.
+            job_id: the job's id.
+            judge: raises if the job has no objects to read.
 
         Raises:
-            NotFound: there is no such job.
+            NotFound: the job does not exist.
         """
         ...
 
 
 def no_such_job(job_id: str) -> NotFound:
-    """The error for an id that has no row."""
-    return NotFound(f"job {job_id}: expected a row with that id, got none; `regen list` shows the newest")
+    """Return the error for an id without a row."""
+    return NotFound(f"job {job_id} does not exist. `regen list` shows the newest jobs.")
 
 
-def same_again(key: str) -> str:
-    """What is to be done where nobody knows whether a job was made with ``key``."""
-    again = f"the same command with --idempotency-key {shlex.quote(key)} makes no second one"
-    return f"the job may have been made: {again}"
+def repeat_with(key: str) -> str:
+    """Say how to repeat a request whose response was lost."""
+    again = f"--idempotency-key {shlex.quote(key)}"
+    return f"The job may have been created. Run the same command with {again}: it creates no second job."
 
 
 def reused_key(key: str | None, other: str) -> ValidationFailed:
-    """The error for an idempotency key that ``other`` has taken."""
-    msg = f"--idempotency-key: expected one that is new, or that asks for the same again; {key!r} belongs to {other}"
+    """Return the error for an idempotency key that belongs to ``other``."""
+    msg = f"--idempotency-key {key!r} already belongs to {other}. Use a new key, or repeat the same request."
     return ValidationFailed(msg)

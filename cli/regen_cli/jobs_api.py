@@ -1,4 +1,4 @@
-"""Jobs over the HTTP API (docs/api.md), with whatever the caller's token may see and do."""
+"""Jobs through the HTTP API (docs/api.md), with the permissions of the caller's token."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from regen_cli.api import ApiProblem, BrokenOff, Busy
-from regen_cli.exits import NotFound, Unavailable
-from regen_cli.jobs import EVIDENCE, MAX_LOG_BYTES, Page, Waiting, no_such_job, reused_key, same_again
+from regen_cli.api import ApiProblem, RateLimited, ResponseTruncated
+from regen_cli.exits import NotFound, Unavailable, followed_by
+from regen_cli.jobs import EVIDENCE, MAX_LOG_BYTES, Page, Waiting, no_such_job, repeat_with, reused_key
 from regen_cli.objects import ObjectMissing
 from regen_cli.printing import say
 from regen_cli.stored import MAX_READ_BYTES
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 _JOBS: Final = "regeneration-jobs"
 _PAGE: Final = 200
-"""Jobs that the API gives at a time."""
+"""Jobs on one page of the API."""
 _REPLAYED: Final = "Idempotency-Replayed"
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
-_LOOKS_PER_SECOND: Final = 5.0
-"""Half of what the API lets one subject ask by default."""
+_READS_PER_SECOND: Final = 5.0
+"""Half of the API's default rate limit per subject."""
 
 
 class ApiJobs:
@@ -61,7 +61,7 @@ class ApiJobs:
         return self._read(job_id).waiting
 
     def page(self, wanted: Wanted, limit: int) -> Page:
-        """See ``Jobs``; the API gives a long page in parts."""
+        """See ``Jobs``. A long page takes several requests."""
         lines: list[JobLine] = []
         cursor = wanted.cursor
         while True:
@@ -89,41 +89,41 @@ class ApiJobs:
         return parse_jobs(answer.body, answer.now)[0]
 
     def insert(self, request: Request) -> tuple[str, bool]:
-        """See ``Jobs``; id and requester are the API's to say.
+        """See ``Jobs``. The API chooses id and requester.
 
-        A key is always sent, the request's id where none was given: after a lost answer it makes the repeat safe.
+        The request always has an idempotency key, by default its id, so that it can be repeated after a lost response.
         """
         if request.requested_by is not None:
-            msg = f"--requested-by: expected none over the API, which takes the token's subject, got {request.requested_by!r}"
+            msg = "--requested-by cannot be used with the API, which records the token's subject."
             raise ValidationFailed(msg)
         if request.key is not None and not _KEY.fullmatch(request.key):
-            msg = f"--idempotency-key: expected 1 to 200 visible ASCII characters over the API, got {request.key!r}"
+            msg = f"--idempotency-key must be 1 to 200 visible ASCII characters, not {request.key!r}."
             raise ValidationFailed(msg)
         asked = {name: value for name, value in request.instruction.items() if name != "version"}
         body = asked | {"priority": request.priority, "retryOf": request.retry_of}
         key = request.key or request.job_id
         try:
             answer = self._api.post([_JOBS], body, {"Idempotency-Key": key})
-        except Busy:
+        except RateLimited:
             raise
         except Unavailable as error:
-            raise Unavailable(f"{error.message}; {same_again(key)}") from error
+            raise Unavailable(followed_by(error.message, repeat_with(key))) from error
         except ApiProblem as problem:
             if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise Unavailable(f"{problem.message}; {same_again(key)}") from problem
+                raise Unavailable(followed_by(problem.message, repeat_with(key))) from problem
             if problem.slug == "idempotency-key-reused":
                 raise reused_key(key, "a job with another instruction, priority or retryOf") from problem
             if problem.slug == "retry-refused":
-                raise ValidationFailed(f"--retry-of: {problem.said}") from problem
+                raise ValidationFailed(f"--retry-of: {problem.problem_detail}") from problem
             raise
         return parse_accepted(answer.body), _REPLAYED not in answer.headers
 
     def listen(self) -> None:
-        """See ``Jobs``; the API wakes nobody."""
+        """See ``Jobs``. The API has no notifications."""
 
-    def pause(self, looked_at: int) -> float:
-        """See ``Jobs``; each job is a request of its own."""
-        return max(1.0, looked_at / _LOOKS_PER_SECOND)
+    def pause(self, count: int) -> float:
+        """See ``Jobs``. Each job is one request."""
+        return max(1.0, count / _READS_PER_SECOND)
 
     def wait(self, seconds: float) -> None:
         """See ``Jobs``."""
@@ -136,7 +136,7 @@ class ApiJobs:
             yield blocks
 
     def proof(self, job_id: str, judge: Callable[[JobRecord], None]) -> Snapshot:
-        """See ``Jobs``; what the API gives is what is judged."""
+        """See ``Jobs``. Checks the bytes that the API returns."""
         job = self.find(job_id)
         judge(job)
         found: dict[str, ObjectRecord] = {}
@@ -151,7 +151,7 @@ class ApiJobs:
         return Snapshot(self._read(job_id).line.now, (replace(job, objects=objects),))
 
     def log(self, job: JobRecord) -> bytes | None:
-        """See ``Jobs``; the API says nothing where nothing was kept."""
+        """See ``Jobs``. The API returns nothing if there is no stored log."""
         content = bytearray()
         with self._api.stream([_JOBS, job.id, "log"]) as blocks:
             for block in blocks:
@@ -166,7 +166,7 @@ class ApiJobs:
         for name, media_type in EVIDENCE.items():
             content = self._content(job.id, name)
             if content is None:
-                raise ObjectMissing(f"{name}: expected the bytes that were published, got none")
+                raise ObjectMissing(f"{name} is missing from the store")
             rows.append(OutputRow(name, _ref(job, name), sha256_hex(content), len(content), media_type))
         return rows
 
@@ -201,23 +201,23 @@ class ApiJobs:
         try:
             with self._api.stream(path) as blocks:
                 yield blocks
-        except BrokenOff as error:
-            if not self._breaks_off(path):
+        except ResponseTruncated as error:
+            if not self._truncates_again(path):
                 raise
-            msg = "expected the bytes that were published, got other ones: the API breaks its answer off"
+            msg = "the stored bytes are not the published ones: the API ended its response early"
             raise ObjectMissing(msg) from error
         except ApiProblem as problem:
             if problem.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY}:
                 raise
-            raise ObjectMissing(f"expected the bytes that were published, got: {problem.said}") from problem
+            raise ObjectMissing(f"the API cannot return the published bytes: {problem.problem_detail}") from problem
 
-    def _breaks_off(self, path: Sequence[str]) -> bool:
-        """Whether the answer breaks off once more, as it does for bytes that are not those that were published."""
+    def _truncates_again(self, path: Sequence[str]) -> bool:
+        """Return whether the response ends early again, as it does if the stored bytes are not the published ones."""
         try:
             with self._api.stream(path) as blocks:
                 for _ in blocks:
                     pass
-        except BrokenOff:
+        except ResponseTruncated:
             return True
         except Unavailable:
             return False
@@ -243,5 +243,5 @@ class ApiJobs:
 
 
 def _ref(job: JobRecord, name: str) -> str:
-    """The URL of what lies beside the manifest."""
+    """Return the URL of a file beside the manifest."""
     return (job.output_ref or "").removesuffix(MANIFEST_NAME) + name

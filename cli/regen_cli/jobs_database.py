@@ -1,4 +1,4 @@
-"""Jobs straight on the database and the store."""
+"""Jobs through the database and the store."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from regen_cli.exits import NotFound
-from regen_cli.jobs import EVIDENCE, MAX_LOG_BYTES, JobLine, Page, Waiting, no_such_job, reused_key, same_again
+from regen_cli.exits import NotFound, followed_by
+from regen_cli.jobs import EVIDENCE, MAX_LOG_BYTES, JobLine, Page, Waiting, no_such_job, repeat_with, reused_key
 from regen_cli.objects import BLOCK, ObjectMissing, Objects, located, output_location, sibling
 from regen_cli.printing import moment
 from regen_cli.stored import with_objects
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The last job of a page; the next page begins after it."""
+    """The last job of a page. The next page starts after it."""
 
     created_at: datetime
     job_id: str
@@ -44,10 +44,10 @@ class Cursor:
 
     @classmethod
     def parse(cls, text: str) -> Cursor:
-        """The cursor that ``str`` wrote.
+        """Parse a cursor that ``str`` wrote.
 
         Raises:
-            ValidationFailed: it did not.
+            ValidationFailed: the text is not a cursor.
         """
         at, slash, job_id = text.partition("/")
         try:
@@ -55,7 +55,7 @@ class Cursor:
         except ValueError:
             created_at = None
         if created_at is None or created_at.tzinfo is not None or not slash or not job_id:
-            msg = f"--cursor: expected what an earlier page named, such as 2026-01-31T12:00:00.000/<id>, got {text!r}"
+            msg = f"--cursor must come from an earlier page, such as 2026-01-31T12:00:00.000/<id>, not {text!r}."
             raise ValidationFailed(msg)
         return cls(created_at, job_id)
 
@@ -104,7 +104,7 @@ class DatabaseJobs:
         return [_line(row) for row in self._database.named("current", {"limit": limit})]
 
     def insert(self, request: Request) -> tuple[str, bool]:
-        """See ``Jobs``; the job's id is the request's."""
+        """See ``Jobs``. The job gets the request's id."""
         parameters = {
             "id": request.job_id,
             "instruction": Jsonb(request.instruction),
@@ -116,10 +116,10 @@ class DatabaseJobs:
         try:
             rows = self._database.write("insert", parameters)
         except DatabaseUnavailable as error:
-            raise DatabaseUnavailable(f"{error.message}; {_maybe_made(request)}") from error
+            raise DatabaseUnavailable(followed_by(error.message, _may_exist(request))) from error
         if rows:
             return str(rows[0][0]), True
-        # The row that was in the way is committed, and rows are kept.
+        # The conflicting row is committed, and rows are never deleted so soon.
         [(job_id, same)] = self._database.named("by_key", parameters)
         if not same:
             raise reused_key(request.key, f"job {job_id}, which has another instruction, priority or retryOf")
@@ -129,13 +129,13 @@ class DatabaseJobs:
         """See ``Jobs``."""
         self._database.listen()
 
-    def pause(self, looked_at: int) -> float:
-        """See ``Jobs``; one look is one statement, however many jobs it is about."""
-        del looked_at
+    def pause(self, count: int) -> float:
+        """See ``Jobs``. One statement reads any number of jobs."""
+        del count
         return 1.0
 
     def wait(self, seconds: float) -> None:
-        """See ``Jobs``; a notification ends it."""
+        """See ``Jobs``."""
         self._database.wait(seconds)
 
     @contextmanager
@@ -148,7 +148,7 @@ class DatabaseJobs:
     def log(self, job: JobRecord) -> bytes | None:
         """See ``Jobs``."""
         try:
-            with self._objects.open(_place_of_log(job)) as stream:
+            with self._objects.open(_log_location(job)) as stream:
                 return stream.read(MAX_LOG_BYTES)
         except ObjectMissing:
             return None
@@ -176,34 +176,34 @@ class DatabaseJobs:
 
 
 def absent(database: Database, job_id: str) -> NotFound:
-    """The error for an id that has no row, and where its rows went if it had any."""
+    """Return the error for an id without a row. It says when the job was purged, if it was."""
     for at, who, sha256 in database.named("purged", {"job_id": job_id}):
-        message = f"job {job_id}: expected its rows, got none: {who} purged them at {moment(at)}; its line in the export has "
-        return NotFound(f"{message}SHA-256 {sha256}")
+        message = f"job {job_id} was purged by {who} at {moment(at)}. Its line in the export has SHA-256 {sha256}."
+        return NotFound(message)
     return no_such_job(job_id)
 
 
-def _maybe_made(request: Request) -> str:
-    """What is known of a job whose insert had no answer, and what to do."""
+def _may_exist(request: Request) -> str:
+    """Say how to find out whether an insert without a response created the job."""
     if request.key is not None:
-        return same_again(request.key)
-    return f"job {request.job_id} may have been made: look with `regen show {request.job_id}` before you ask for another"
+        return repeat_with(request.key)
+    return f"Job {request.job_id} may have been created: run `regen show {request.job_id}` before you create another."
 
 
-def _place_of_log(job: JobRecord) -> Location:
-    """Beside the manifest, which a COMPLETED job names; else beneath REGEN_OUTPUT_URL."""
+def _log_location(job: JobRecord) -> Location:
+    """Return the log's location: beside the manifest of a COMPLETED job, else beneath REGEN_OUTPUT_URL."""
     manifest = parse_location(job.output_ref or "")
     if manifest is not None:
         return replace(manifest, path=manifest.path.removesuffix(MANIFEST_NAME) + LOG_NAME)
     root = output_location(os.environ)
     if root is None:
         msg = (
-            "REGEN_OUTPUT_URL: expected s3://bucket/prefix or file:///absolute/folder, since this job names no store; got none"
+            "REGEN_OUTPUT_URL is not set, and this job names no store. Set it to s3://bucket/prefix or file:///absolute/folder."
         )
         raise SettingsInvalid(msg)
     key = artifact_key(job.type or "", job.id, LOG_NAME)
     if not is_key(key):
-        msg = f"job {job.id}: expected a kept log, got a job whose type or id can have none"
+        msg = f"job {job.id} has no stored log: its type or id cannot be part of a key"
         raise NotFound(msg)
     return root.beneath(key)
 
@@ -215,5 +215,5 @@ def _line(row: tuple[Any, ...]) -> JobLine:
 def _me() -> str:
     try:
         return f"cli:{getpass.getuser()}"
-    except (OSError, KeyError):  # no such user, as in a container
+    except (OSError, KeyError):  # no user name, as in a container
         return "cli"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from regen_cli.jobs import JobLine
 
 COLUMNS = ("JOB", "TYPE", "STATUS", "PRIO", "RUN TIME", "AGE", "REQUESTED BY")
+OPTIONAL = ("REQUESTED BY", "PRIO", "RUN TIME", "AGE", "TYPE")
+"""The columns that a narrow terminal leaves out, first to last."""
 
 
 def list_jobs(
@@ -29,13 +31,15 @@ def list_jobs(
             "-s",
             metavar="STATUS",
             case_sensitive=False,
-            help="Only jobs of this status, such as failed; may be repeated.",
+            help="Only jobs with this status, such as failed; can be repeated.",
         ),
     ] = None,
     job_type: Annotated[str | None, typer.Option("--type", "-t", help="Only jobs of this type.")] = None,
     requested_by: Annotated[str | None, typer.Option("--requested-by", help="Only jobs of this requester.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="Jobs on a page.")] = 20,
-    cursor: Annotated[str | None, typer.Option("--cursor", help="The page after this; an earlier page names it.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="Jobs per page.")] = 20,
+    cursor: Annotated[
+        str | None, typer.Option("--cursor", help="Show the page after this one; an earlier page prints it.")
+    ] = None,
     output: FormatOption = Format.TABLE,
     api_url: ApiUrlOption = None,
 ) -> None:
@@ -45,15 +49,15 @@ def list_jobs(
     if output is not Format.TABLE:
         emit({"items": [line_shape(line) for line in page.lines], "nextCursor": page.following}, output)
         return
-    show_tables(table(COLUMNS, (cells(line) for line in page.lines)))
+    show_tables(table(COLUMNS, (cells(line) for line in page.lines), optional=OPTIONAL))
     if page.following:
-        say(f"there are more: --cursor '{page.following}'")
+        say(f"more jobs: --cursor '{page.following}'")
     elif not page.lines:
-        say("no such jobs")
+        say("no jobs match")
 
 
 def cells(line: JobLine) -> tuple[str | Text, ...]:
-    """A job's row in a table of ``COLUMNS``."""
+    """Return a job's row in a table of ``COLUMNS``."""
     status = status_text(line.status)
     if line.classification:
         status.append(f" {printable(line.classification)}", style="dim")

@@ -1,4 +1,4 @@
-"""``regen logs``: what a job's executor wrote, kept in the store beside its outputs."""
+"""``regen logs``: print the executor log stored beside a job's outputs."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 def logs(
     job_id: JobArgument,
     *,
-    tail: Annotated[int | None, typer.Option("--tail", min=1, help="The last so many lines alone.", show_default=False)] = None,
+    tail: Annotated[int | None, typer.Option("--tail", min=1, help="Only the last N lines.", show_default=False)] = None,
     api_url: ApiUrlOption = None,
 ) -> None:
-    """Print what a job's executor wrote, of a failed job too.
+    """Print a job's executor log, also of a failed job.
 
-    It is kept when the job ends: both ends of it where it is long, without what looks like a secret. While the job
-    runs, and where its whole pod was killed, only the cluster has it.
+    The log is stored when the job ends: only start and end of a long one, with secrets removed. While the job runs, or if
+    its pod was killed, only the cluster has the log.
     """
     with open_jobs(api_url) as jobs:
         job = jobs.find(job_id)
         kept = jobs.log(job)
     if kept is None:
-        raise NotFound(f"job {job.id}: expected a kept log, got none; {_why_none(job)}")
+        raise NotFound(f"job {job.id} has no stored log: {_why_none(job)}")
     lines = kept.decode("utf-8", "replace").splitlines()
     for line in lines if tail is None else lines[-tail:]:
         typer.echo(printable(line.replace("\t", "    ")))
@@ -41,5 +41,5 @@ def logs(
 def _why_none(job: JobRecord) -> str:
     if not job.status.is_terminal:
         namespace = os.environ.get("REGEN_RUNNER_NAMESPACE") or "regen-runs"
-        return f"it is {job.status}: kubectl -n {namespace} logs job/{job_name(job.id)} --all-containers"
-    return "its executor wrote nothing, or its pod ended before it could be kept"
+        return f"it is {job.status}. Run kubectl -n {namespace} logs job/{job_name(job.id)} --all-containers"
+    return "its executor wrote nothing, or its pod ended before the log could be stored"

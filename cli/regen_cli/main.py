@@ -1,4 +1,4 @@
-"""The command ``regen``: one line per error on standard error, and exit statuses that scripts rely on (docs/cli.md)."""
+"""The command ``regen``. Errors are one line on standard error; docs/cli.md lists the exit statuses."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 PLUGIN = "kubectl-regen"
-"""The console script's other name, by which kubectl finds it: ``kubectl regen …``."""
+"""The console script's other name, so that kubectl finds it as ``kubectl regen``."""
 
 app = typer.Typer(
     name="regen",
-    help="Regeneration jobs: their database, what runs, and what came out. Settings are environment variables (REGEN_…).",
+    help="Create, follow and verify regeneration jobs. Settings are environment variables (REGEN_…).",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # plain text that wraps, in a pipe too
+    rich_markup_mode=None,  # plain text that also wraps in a pipe
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command()(trigger)
@@ -55,11 +55,11 @@ app.command()(migrate)
 
 @app.callback()
 def _root() -> None:
-    """Regeneration jobs: their database, what runs, and what came out. Settings are environment variables (REGEN_…)."""
+    """Create, follow and verify regeneration jobs. Settings are environment variables (REGEN_…)."""
 
 
 def main() -> NoReturn:
-    """Runs the command line, and ends the process."""
+    """Run the command line and exit."""
     signal.signal(signal.SIGINT, _interrupted)
     try:
         app(prog_name="kubectl regen" if Path(sys.argv[0]).name == PLUGIN else "regen")

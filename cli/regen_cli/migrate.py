@@ -1,4 +1,4 @@
-"""``regen migrate``: the database's schema."""
+"""``regen migrate``: create or check the database schema."""
 
 from __future__ import annotations
 
@@ -14,36 +14,30 @@ from regen_schema.roles import DEFAULT_LOCK_TIMEOUT, DEFAULT_PREFIX
 def migrate(
     *,
     check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; list what is missing or wrong, and exit 1 if anything is.")
+        bool, typer.Option("--check", help="Change nothing. List everything missing or wrong, and exit 1 if there is any.")
     ] = False,
-    role_prefix: Annotated[
-        str, typer.Option(envvar="REGEN_ROLE_PREFIX", help="What the names of the five roles begin with.")
-    ] = DEFAULT_PREFIX,
+    role_prefix: Annotated[str, typer.Option(envvar="REGEN_ROLE_PREFIX", help="Prefix of the role names.")] = DEFAULT_PREFIX,
     create_roles: Annotated[
-        bool, typer.Option(envvar="REGEN_CREATE_ROLES", help="Make the roles; say no where a DBA has made them.")
+        bool, typer.Option(envvar="REGEN_CREATE_ROLES", help="Create the roles. Turn off if a DBA has created them.")
     ] = True,
     expand_only: Annotated[
         bool,
-        typer.Option(
-            "--expand-only", help="Only add: leave out what would take something away from programs of the release before."
-        ),
+        typer.Option("--expand-only", help="Only additions: skip changes that would break programs of the previous release."),
     ] = False,
     lock_timeout: Annotated[
         float,
-        typer.Option(
-            envvar="REGEN_MIGRATE_LOCK_TIMEOUT", min=0.001, max=86400, help="Seconds to wait for the lock on a table in use."
-        ),
+        typer.Option(envvar="REGEN_MIGRATE_LOCK_TIMEOUT", min=0.001, max=86400, help="Seconds to wait for a table lock."),
     ] = DEFAULT_LOCK_TIMEOUT,
 ) -> None:
-    """Bring the database to this version's schema.
+    """Create or upgrade the database schema.
 
-    Makes the tables, functions, triggers, roles and grants, or adopts the "RegenerationJob" table of an application,
-    rows included. All in one transaction, and safe to repeat. REGEN_DATABASE_URL is a libpq connection string of a
-    superuser, or of a role that may create roles and owns what is adopted.
+    Creates tables, functions, triggers, roles and grants, or adopts an application's "RegenerationJob" table with its
+    rows. Runs in one transaction and can be repeated. REGEN_DATABASE_URL must connect as a superuser, or as a role that
+    can create roles and owns the table to adopt.
     """
     url = os.environ.get("REGEN_DATABASE_URL", "")
     if not url:
-        msg = "REGEN_DATABASE_URL: expected a connection string such as postgresql://user@host/database, got nothing"
+        msg = "REGEN_DATABASE_URL is not set. Set it to a connection string such as postgresql://user@host/database."
         raise SettingsInvalid(msg)
     # Alembic and SQLAlchemy cost every other command half a second.
     from regen_schema import migrate as database  # noqa: PLC0415
@@ -57,7 +51,7 @@ def migrate(
             typer.echo(fault)
         if faults:
             raise typer.Exit(1)
-        typer.echo("the schema is as it should be")
+        typer.echo("the schema is up to date")
         return
     database.migrate(
         url,
@@ -67,4 +61,4 @@ def migrate(
         expand_only=expand_only,
         announce=lambda line: typer.echo(line, err=True),
     )
-    typer.echo("the schema has all that is added" if expand_only else "the schema is up to date")
+    typer.echo("the schema has every addition of this release" if expand_only else "the schema is up to date")

@@ -1,4 +1,4 @@
-"""A job's files in a folder, checked against the manifest and the provenance that lie there too; nothing else is asked."""
+"""Check a folder of a job's files against the manifest and provenance in it, without database or store."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MAX_READ_BYTES: Final = 16 << 20
-_REMEDY: Final = "fetch the files again (`regen output --evidence`); where it stays, verify the job with the database"
+_REMEDY: Final = (
+    "download the files again with `regen output --evidence`. If the violation remains, verify the job with the database"
+)
 
 
 @dataclass(slots=True)
 class Folder:
-    """What was found. ``lines`` are for people, ``files`` for machines; ``envelope`` is None where none can be read."""
+    """The result. ``lines`` are for people, ``files`` for scripts; ``envelope`` is None if the provenance is unreadable."""
 
     job_id: str
     envelope: Envelope | None = None
@@ -33,50 +35,50 @@ class Folder:
     files: list[dict[str, Any]] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
 
-    def complain(self, invariant: Invariant, message: str) -> None:
-        """Takes up a violation."""
+    def add_violation(self, invariant: Invariant, message: str) -> None:
+        """Record a violation."""
         self.violations.append(Violation(invariant, self.job_id, message, _REMEDY))
 
 
-def look(path: Path, job_id: str | None, beside: Sequence[Path]) -> Folder:
-    """Compares every file of the folder with manifest and provenance; a signature is for the caller to judge.
+def check_folder(path: Path, job_id: str | None, beside: Sequence[Path]) -> Folder:
+    """Compare every file in the folder with manifest and provenance. The caller checks the signature.
 
     Args:
         path: the folder.
-        job_id: the job whose files they should be; None for whichever the manifest names.
-        beside: files that may lie there as well.
+        job_id: the job whose files these should be; None for the one that the manifest names.
+        beside: other files that may be in the folder.
 
     Raises:
-        ValidationFailed: it is no folder.
+        ValidationFailed: the folder cannot be read.
         NotFound: it has no manifest.
     """
     try:
         names = {entry.name for entry in os.scandir(path)}
     except OSError as error:
-        msg = f"--offline: expected a folder that can be read at {path}, got {error.strerror}"
+        msg = f"--offline: cannot read the folder {path}: {error.strerror}"
         raise ValidationFailed(msg) from error
     content = _content(path / MANIFEST_NAME)
     if content is None:
-        msg = f"--offline: expected {MANIFEST_NAME} in {path}, which `regen output --evidence` fetches, got none"
+        msg = f"--offline: {path} has no {MANIFEST_NAME}. Download it with `regen output --evidence`."
         raise NotFound(msg)
     manifest = parse_manifest(content)
     if manifest is None or not _is_ours(manifest):
         folder = Folder(job_id or "?")
-        folder.complain(Invariant.MANIFEST, "manifest: expected a JSON object as publish writes it, got something else")
+        folder.add_violation(Invariant.MANIFEST, "the manifest is not one that publish writes")
         return folder
     folder = Folder(manifest["jobId"])
     if job_id is not None and manifest["jobId"] != job_id:
-        folder.complain(Invariant.MANIFEST, f"manifest: expected that of job {job_id}, got that of {manifest['jobId']}")
+        folder.add_violation(Invariant.MANIFEST, f"the manifest belongs to job {manifest['jobId']}, not {job_id}")
     provenance = _content(path / PROVENANCE_NAME) or b""
     for message in provenance_faults(manifest, provenance, None):
-        folder.complain(Invariant.PROVENANCE, f"provenance: {message}")
+        folder.add_violation(Invariant.PROVENANCE, f"provenance: {message}")
     folder.envelope = _parsed(provenance)
     for artifact in manifest["artifacts"]:
         _compare(folder, path, artifact)
     ours = {MANIFEST_NAME, PROVENANCE_NAME, *(one["name"] for one in manifest["artifacts"]), *_names_in(path, beside)}
     for name in sorted(names - ours):
-        folder.complain(Invariant.OUTPUTS, f"{name}: expected only files that the manifest names, got one more")
-    folder.lines += ["ok  manifest", "ok  provenance  says what the manifest says"]
+        folder.add_violation(Invariant.OUTPUTS, f"{name} is not listed in the manifest")
+    folder.lines += ["ok  manifest", "ok  provenance  matches the manifest"]
     return folder
 
 
@@ -105,11 +107,13 @@ def _compare(folder: Folder, path: Path, artifact: dict[str, Any]) -> None:
     with opened(path / name) as file:
         found = None if file is None else measured(file)
     if found is None:
-        folder.complain(Invariant.OBJECTS, f"output {name}: expected a file, got none")
+        folder.add_violation(Invariant.OBJECTS, f"output {name} is missing")
         return
     if found != wanted:
-        message = f"output {name}: expected {wanted[0]} bytes with SHA-256 {wanted[1]}, got {found[0]} with {found[1]}"
-        folder.complain(Invariant.OBJECTS, message)
+        message = (
+            f"output {name} has {found[0]} bytes with SHA-256 {found[1]}, but the manifest lists {wanted[0]} with {wanted[1]}"
+        )
+        folder.add_violation(Invariant.OBJECTS, message)
         return
     folder.lines.append(f"ok  {name}  {size(found[0])}  sha256 {found[1]}")
     folder.files.append({"name": name, "sizeBytes": found[0], "sha256": found[1]})

@@ -1,4 +1,4 @@
-"""What people and machines are shown: tables, JSON and YAML on standard output, everything said beside it on standard error."""
+"""Write tables, JSON and YAML to standard output, and messages to standard error."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 COLOURS: Final = {"PENDING": "dim", "RUNNING": "yellow", "COMPLETED": "green", "FAILED": "red"}
+_GAP: Final = 1
+"""Columns between two columns of a table."""
 _UNBOUNDED: Final = 100_000
-"""Columns; what is piped on is never cut."""
+"""Columns. Output to a pipe is never cut."""
 
 
 class Format(StrEnum):
-    """How an answer is written."""
+    """Output formats."""
 
     TABLE = "table"
     JSON = "json"
@@ -31,12 +34,12 @@ class Format(StrEnum):
 
 
 FormatOption = Annotated[
-    Format, typer.Option("--output", "-o", help="table is for people; json and yaml are stable, for machines.")
+    Format, typer.Option("--output", "-o", help="table for people; json or yaml, which are stable, for scripts.")
 ]
 
 
 def emit(value: Any, form: Format) -> None:
-    """Writes a JSON value as JSON or YAML, in ASCII: other characters are escaped, so that none steers a terminal."""
+    """Write a JSON value as JSON or YAML. Non-ASCII characters are escaped so that no value can control the terminal."""
     if form is Format.YAML:
         import yaml  # noqa: PLC0415 - start only what this command uses
 
@@ -46,17 +49,17 @@ def emit(value: Any, form: Format) -> None:
 
 
 def say(text: str) -> None:
-    """One line on standard error: what happens, never the answer itself."""
+    """Write one line to standard error."""
     typer.echo(f"regen: {printable(text)}", err=True)
 
 
 def console() -> Console:
-    """Standard output as rich sees it: as wide as the terminal, or as wide as it likes."""
+    """Standard output: as wide as the terminal, or unlimited when piped."""
     return Console(width=None if sys.stdout.isatty() else _UNBOUNDED, highlight=False, markup=False, emoji=False)
 
 
 def show_tables(*tables: Table) -> None:
-    """Writes tables one below the other; piped on, without the blanks that fill their last column."""
+    """Write tables one below the other, without trailing spaces when piped."""
     out = console()
     with out.capture() as captured:
         for number, one in enumerate(tables):
@@ -66,48 +69,64 @@ def show_tables(*tables: Table) -> None:
 
 
 def error_console() -> Console:
-    """Where progress goes."""
+    """Standard error, for progress."""
     return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
-    """A plain table, one line per row; where the terminal is too narrow the last column takes more. Cells are made safe."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        last = column == columns[-1]
-        made.add_column(column, no_wrap=not last, overflow="fold" if last else "ellipsis")
-    for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
-    return made
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, optional: Sequence[str] = ()) -> Table:
+    """Build a plain table. Only the last column wraps; no other cell is ever cut.
+
+    Args:
+        columns: the headings.
+        rows: the cells; control characters are escaped.
+        optional: headings of the columns to leave out, in this order, while the table is wider than the terminal.
+    """
+    cells = [[cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row] for row in rows]
+    widths = {name: max([cell_len(name), *(row[number].cell_len for row in cells)]) for number, name in enumerate(columns)}
+    left_out: set[str] = set()
+    for name in optional:
+        shown = [width for column, width in widths.items() if column not in left_out]
+        if sum(shown) + _GAP * (len(shown) - 1) <= console().width:
+            break
+        left_out.add(name)
+    kept = [number for number, name in enumerate(columns) if name not in left_out]
+    built = Table(box=None, pad_edge=False, header_style="bold")
+    for number in kept:
+        last = number == kept[-1]
+        name = columns[number]
+        built.add_column(name, no_wrap=not last, overflow="fold", min_width=None if last else widths[name])
+    for row in cells:
+        built.add_row(*(row[number] for number in kept))
+    return built
 
 
 def fields(rows: Iterable[tuple[str, str | Text]]) -> Table:
-    """Names on the left, values on the right, which may take several lines."""
-    made = Table(box=None, pad_edge=False, show_header=False)
-    made.add_column(no_wrap=True, style="bold")
-    made.add_column(overflow="fold")
+    """Names on the left, values on the right. Long values wrap."""
+    built = Table(box=None, pad_edge=False, show_header=False)
+    built.add_column(no_wrap=True, style="bold")
+    built.add_column(overflow="fold")
     for name, value in rows:
-        made.add_row(name, value if isinstance(value, Text) else Text(printable(value)))
-    return made
+        built.add_row(name, value if isinstance(value, Text) else Text(printable(value)))
+    return built
 
 
 def status_text(status: str) -> Text:
-    """A status in its colour."""
+    """A status in its color."""
     return Text(status, style=COLOURS.get(status, ""))
 
 
 def printable(text: str) -> str:
-    """The text without what would steer a terminal: an error's message may come from an executor."""
+    """Escape control characters, since an error message can come from an executor."""
     return "".join(one if one.isprintable() or one == "\n" else f"\\x{ord(one):02x}" for one in text)
 
 
 def stamp(at: datetime | None) -> str | None:
-    """UTC in ISO 8601 with milliseconds, as JSON has it."""
+    """UTC in ISO 8601 with milliseconds, for JSON."""
     return None if at is None else f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
 
 
 def moment(at: datetime | None) -> str:
-    """UTC to the second, as people read it."""
+    """UTC to the second, for people."""
     return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}Z"
 
 

@@ -1,8 +1,8 @@
-"""``regen purge``: the rows of jobs that ended long ago leave the database, after they were written to a file.
+"""``regen purge``: export the rows of jobs that ended long ago to a file, then delete them.
 
-The order is the point: a page of jobs is read, written, made durable, and only then deleted by the owner's one routine, which
-records what it deleted. Wherever this is interrupted, the next run goes on: what was deleted is in the file, and what is in the
-file twice is equal, since rows of ended jobs never change.
+A page of jobs is read, written and synced before the owner's routine deletes it and records the deletion. After an
+interruption the next run continues: every deleted job is in the file, and a job that is in the file twice has equal lines,
+since rows of ended jobs never change.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _UNITS: Final = {"d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 @dataclass(slots=True)
 class Purged:
-    """What a purge did. ``refused`` are the jobs that changed between the look and the deletion, for the next run."""
+    """The result of a purge. ``refused`` jobs changed between the read and the deletion; the next run takes them."""
 
     jobs: int = 0
     refused: list[str] = field(default_factory=list)
@@ -42,26 +42,26 @@ class Purged:
 
 def purge(
     *,
-    older_than: Annotated[str, typer.Option("--older-than", help="Jobs that ended so long ago: days or weeks, as 90d or 13w.")],
+    older_than: Annotated[
+        str, typer.Option("--older-than", help="Minimum time since the job's end, in days or weeks, such as 90d or 13w.")
+    ],
     export: Annotated[
         Path | None,
-        typer.Option("--export", help="The file to write them to first, as JSON Lines; one that exists is continued."),
+        typer.Option("--export", help="File to write the rows to before deleting them, as JSON Lines; appends if it exists."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, only say what would be done.")] = False,
-    role_prefix: Annotated[
-        str, typer.Option(envvar="REGEN_ROLE_PREFIX", help="What the names of the five roles begin with.")
-    ] = DEFAULT_PREFIX,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete. Without this option, only print what would be deleted.")] = False,
+    role_prefix: Annotated[str, typer.Option(envvar="REGEN_ROLE_PREFIX", help="Prefix of the role names.")] = DEFAULT_PREFIX,
     output: FormatOption = Format.TABLE,
 ) -> None:
-    """Delete the rows of COMPLETED and FAILED jobs that ended long ago, after writing them to a file.
+    """Export the rows of COMPLETED and FAILED jobs that ended long ago to a file, then delete them.
 
-    All rows of a job leave together: the job, its fence, its outputs' rows, its audit events, its plan's generation. What
-    was purged stays recorded, and no job can take its id or its idempotency key again. The objects in the store are not
-    touched. Needs a login that is a member of the owner role. Interrupted, it goes on when it is run again.
+    Deletes all rows of a job together: the job, its fence, outputs, audit events and its plan's generation. The database
+    keeps a record of each purged job, and its id and idempotency key cannot be used again. Objects in the store are not
+    touched. Needs a login that is a member of the owner role. If interrupted, run it again to continue.
     """
     age, owner = _age(older_than), Roles(role_prefix).owner
     if yes and export is None:
-        msg = "--yes: expected --export FILE beside it, since what is deleted is written there first"
+        msg = "--yes requires --export FILE: rows are written there before they are deleted."
         raise ValidationFailed(msg)
     with Database.from_environment() as database:
         [(before,)] = database.as_owner("purge_before", {"seconds": age.total_seconds()}, owner, read_only=True)
@@ -84,32 +84,32 @@ def purge(
 def _age(text: str) -> timedelta:
     found = _AGE.fullmatch(text)
     if found is None:
-        msg = f"--older-than: expected days or weeks such as 90d or 13w, got {text!r}"
+        msg = f"--older-than must be days or weeks such as 90d or 13w, not {text!r}."
         raise ValidationFailed(msg)
     return int(found.group(1)) * _UNITS[found.group(2)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Retention:
-    """The owner's statements, about jobs that ended before a moment."""
+    """The owner's statements for jobs that ended before a given time."""
 
     database: Database
     owner: str
     before: datetime
 
     def counts(self) -> list[tuple[Any, ...]]:
-        """Per status: how many jobs, and when the first of them ended."""
+        """Return per status the number of jobs and when the first ended."""
         return self._read("purge_count", {"before": self.before})
 
     def pages(self) -> Iterator[list[tuple[Any, ...]]]:
-        """Pages of (id, end, number of events, line), the jobs that ended first first."""
+        """Yield pages of (id, end, number of events, line), by end."""
         parameters: dict[str, Any] = {"before": self.before, "after_at": None, "after_id": "", "limit": JOBS_PER_PAGE}
         while page := self._read("purge_page", parameters):
             yield page
             parameters |= {"after_id": page[-1][0], "after_at": page[-1][1]}
 
     def purge(self, file: Export, page: list[tuple[Any, ...]]) -> Purged:
-        """Writes a page and deletes its jobs' rows."""
+        """Write a page to the file and delete its rows."""
         lines = {job_id: line.encode() for job_id, _, _, line in page}
         file.append(lines.values())
         jobs = [{"id": job_id, "sha256": sha256_hex(lines[job_id]), "events": events} for job_id, _, events, _ in page]
@@ -126,15 +126,14 @@ def _tell(counts: list[tuple[Any, ...]], before: datetime, done: Purged | None, 
     found = ", ".join(f"{count} {status}" for status, count, _, _ in counts) or "none"
     typer.echo(f"jobs that ended before {moment(before)}: {found}")
     if counts:
-        typer.echo(f"the first of them ended at {moment(min(first for _, _, first, _ in counts))}")
+        typer.echo(f"the first ended at {moment(min(first for _, _, first, _ in counts))}")
     if done is None:
-        typer.echo("nothing was deleted: --yes --export FILE does it")
+        typer.echo("nothing was deleted. Pass --yes --export FILE to delete.")
         return
     typer.echo(f"purged: {done.jobs}, written to {export}")
     if done.refused:
-        say(
-            f"{len(done.refused)} jobs got another audit event meanwhile and stay until the next run: {', '.join(done.refused)}"
-        )
+        ids = ", ".join(done.refused)
+        say(f"{len(done.refused)} jobs got another audit event in the meantime and were kept for the next run: {ids}")
 
 
 def _shape(counts: list[tuple[Any, ...]], before: datetime, done: Purged | None, export: Path | None) -> dict[str, Any]:

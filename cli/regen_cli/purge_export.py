@@ -1,4 +1,4 @@
-"""The file that purged jobs are written to: lines that are durable when ``append`` returns."""
+"""The export file of a purge. Lines are durable once ``append`` returns."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _BLOCK: Final = 1 << 16
 
 
 class Export:
-    """Use as a context manager. A file that exists is continued; a line that was not written whole is cut off first.
+    """Use as a context manager. Appends to an existing file, after truncating an incomplete last line.
 
-    Such a line belongs to no deleted job: a job is deleted only once its line is durable.
+    No job with an incomplete line was deleted: deletion follows the sync.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,11 +38,11 @@ class Export:
             _sync_folder(self._path.parent)
         except BlockingIOError as error:
             self._close()
-            msg = f"--export: expected {self._path} for this purge alone, and another one writes to it"
+            msg = f"--export: another purge is writing to {self._path}"
             raise RegenError(msg) from error
         except OSError as error:
             self._close()
-            msg = f"--export: expected a file that can be written at {self._path}, got {error.strerror}"
+            msg = f"--export: cannot write {self._path}: {error.strerror}"
             raise ValidationFailed(msg) from error
         except BaseException:
             self._close()
@@ -53,10 +53,10 @@ class Export:
         self._close()
 
     def append(self, lines: Iterable[bytes]) -> None:
-        """Writes the lines; they survive a crash of the machine once this returns.
+        """Write and sync the lines.
 
         Raises:
-            RegenError: the disk does not take them; nothing may be deleted.
+            RegenError: the write failed; the caller must not delete the jobs.
         """
         view = memoryview(b"".join(line + b"\n" for line in lines))
         try:
@@ -64,12 +64,12 @@ class Export:
                 view = view[os.write(self._descriptor, view) :]
             os.fsync(self._descriptor)
         except OSError as error:
-            msg = f"--export: expected {self._path} to take more, got {error.strerror}; these jobs were not deleted"
+            msg = f"--export: cannot write to {self._path}: {error.strerror}. These jobs were not deleted."
             raise RegenError(msg) from error
 
     def _require_file(self) -> None:
         if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
-            msg = f"--export: expected a regular file at {self._path}, got another kind"
+            msg = f"--export: {self._path} is not a regular file"
             raise ValidationFailed(msg)
 
     def _cut_torn_line(self) -> None:
@@ -82,7 +82,7 @@ class Export:
                 break
             end = begin
         if end != size:
-            say(f"{self._path}: cut off {size - end} bytes of a line that an interrupted purge did not finish")
+            say(f"{self._path}: removed {size - end} bytes of a line that an interrupted purge left incomplete")
             os.ftruncate(self._descriptor, end)
             os.fsync(self._descriptor)
 

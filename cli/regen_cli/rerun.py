@@ -1,7 +1,7 @@
-"""``regen verify --rerun``: the executor runs once more, in its sandbox, and its bytes are compared (rule R11).
+"""``regen verify --rerun``: run the executor again in its sandbox and compare the bytes (R11 in docs/rules.md).
 
-``regen`` itself runs no executor: the program ``regen-runner execute`` does, where it is installed, in a process of its own
-with the environment that a pod would give it. The images of operator and API hold neither (rule R8).
+``regen`` itself runs no executor: it starts ``regen-runner execute``, if installed, as a separate process with a pod's
+environment. The images of operator and API contain neither (R8).
 """
 
 from __future__ import annotations
@@ -35,36 +35,36 @@ _MAX_SOURCE_BYTES: Final = 1 << 30
 _SOURCE_RETRY_SECONDS: Final = 10
 _FOLDERS: Final = ("in", "out", "result", "tmp")
 _REMEDY: Final = (
-    "an executor of one version must give the same bytes for the same instruction: find what differs (time, locale, random "
-    "numbers, order), mend it under a new version, and trust neither output until then"
+    "one version of an executor must write the same bytes for the same instruction. Find the cause (time, locale, random "
+    "numbers, order) and release a fixed version. Trust neither output until then"
 )
 
 
 class NotRepeated(RegenError):
-    """The second run did not come about, so nothing was compared."""
+    """The second run did not succeed, so nothing was compared."""
 
 
 def run_again(job: JobRecord, time_limit_seconds: int) -> list[Violation]:
-    """Where the bytes of a second run differ from the job's output; empty where they are the same.
+    """Return the differences between a second run and the job's outputs.
 
     Args:
-        job: COMPLETED, with its instruction and its manifest, both found in order.
-        time_limit_seconds: of the executor.
+        job: COMPLETED, with its verified instruction and manifest.
+        time_limit_seconds: the executor's time limit.
 
     Raises:
-        SettingsInvalid: regen-runner is not installed here.
-        NotRepeated: the job is not reproducible, or the second run failed, or is one of another version.
+        SettingsInvalid: regen-runner is not installed.
+        NotRepeated: the job is not reproducible, the second run failed, or the installed executor has another version.
     """
     manifest = parse_manifest((job.objects.manifest if job.objects is not None else None) or b"") or {}
     if manifest.get("reproducible") is not True:
-        msg = f"--rerun: expected a job of a class without egress, whose bytes do not depend on the network, got job {job.id}"
+        msg = f"--rerun: job {job.id} is not reproducible: its executor class has network access"
         raise NotRepeated(msg)
     program = _program()
     with tempfile.TemporaryDirectory(prefix="regen-verify-") as name:
         root = Path(name)
         for folder in _FOLDERS:
             (root / folder).mkdir()
-        _furnish(root / "in", job, time_limit_seconds)
+        _write_inputs(root / "in", job, time_limit_seconds)
         envelope = _executed(program, root, job, manifest, time_limit_seconds)
         return [Violation(Invariant.REPRODUCIBLE, job.id, one, _REMEDY) for one in _differences(root / "out", job, envelope)]
 
@@ -73,22 +73,19 @@ def _program() -> str:
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
     found = shutil.which("regen-runner", path=path)
     if found is None:
-        msg = (
-            "--rerun: expected the program regen-runner and the executors to be installed beside regen, got none; "
-            "install regen[runner], or run this where the runner's image is"
-        )
+        msg = "--rerun: regen-runner is not installed. Install regen[runner], or run this command in the runner image."
         raise SettingsInvalid(msg)
     return found
 
 
-def _furnish(inputs: Path, job: JobRecord, time_limit_seconds: int) -> None:
-    """Writes what prepare would: sources, instruction, go-file."""
+def _write_inputs(inputs: Path, job: JobRecord, time_limit_seconds: int) -> None:
+    """Write the run inputs as ``prepare`` does: sources, instruction, go-file."""
     instruction = parse_instruction(job.instruction)
     if instruction.sources:
         try:
-            from regen_runner.prepare.sources import SourceLimits, fetch_sources  # noqa: PLC0415 - where the runner is installed
+            from regen_runner.prepare.sources import SourceLimits, fetch_sources  # noqa: PLC0415 - optional
         except ImportError as error:
-            msg = "--rerun: expected the package regen_runner beside regen, which fetches sources, got none"
+            msg = "--rerun: the job has sources, and the package regen_runner, which fetches them, is not installed."
             raise SettingsInvalid(msg) from error
         deadline = time.monotonic() + time_limit_seconds
         limits = SourceLimits(_MAX_SOURCE_BYTES, _SOURCE_RETRY_SECONDS, deadline, allow_files=False)
@@ -125,28 +122,28 @@ def _executed(program: str, root: Path, job: JobRecord, manifest: dict[str, Any]
             [program, "execute"],
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,  # what an executor writes there is for the pod's log
+            stdout=subprocess.DEVNULL,  # the executor's log is not compared
             stderr=subprocess.DEVNULL,
             timeout=time_limit_seconds + _SLACK_SECONDS,
             check=False,
         )
         envelope = ResultEnvelope.from_json(json.loads((root / "result" / ENVELOPE_NAME).read_bytes()))
     except subprocess.TimeoutExpired as error:
-        msg = f"--rerun: expected the run to end within {time_limit_seconds} s (--time-limit), and it did not"
+        msg = f"--rerun: the run did not end within {time_limit_seconds} s. Raise --time-limit."
         raise NotRepeated(msg) from error
     except OSError as error:
-        msg = f"--rerun: expected regen-runner to leave its envelope, got {error.strerror}"
+        msg = f"--rerun: cannot read the run's result: {error.strerror}"
         raise NotRepeated(msg) from error
     except ValueError as error:
         raise NotRepeated(f"--rerun: {error}") from error
     if envelope.error is not None:
-        msg = f"--rerun: expected the run to succeed as it did before, got {envelope.error.classification}: "
+        msg = f"--rerun: the run failed ({envelope.error.classification}): "
         raise NotRepeated(msg + envelope.error.message)
     before = (manifest.get("executor") or {}).get("version")
     if envelope.executor_version != before:
         msg = (
-            f"--rerun: expected version {before} of the executor {job.type}, which made the output, got "
-            f"{envelope.executor_version}; nothing was compared"
+            f"--rerun: version {before} of executor {job.type} wrote the outputs, but version {envelope.executor_version} is "
+            "installed. Nothing was compared."
         )
         raise NotRepeated(msg)
     return envelope
@@ -157,20 +154,20 @@ def _differences(out: Path, job: JobRecord, envelope: ResultEnvelope) -> Iterato
     recorded = {one.name: one for one in job.outputs}
     for name in sorted(declared.keys() | recorded.keys()):
         if name not in recorded:
-            yield f"output {name}: expected none from another run, got one"
+            yield f"output {name}: only the second run wrote it"
         elif name not in declared:
-            yield f"output {name}: expected it from another run, got none"
+            yield f"output {name}: the second run did not write it"
         else:
             wanted = (recorded[name].size_bytes, recorded[name].sha256)
             found = _measured(out / name)
             if found is None or (found.size_bytes, found.sha256) != wanted:
-                got = "no file" if found is None else f"{found.size_bytes} bytes with {found.sha256}"
-                yield f"output {name}: expected {wanted[0]} bytes with SHA-256 {wanted[1]} from another run, got {got}"
+                got = "no file" if found is None else f"{found.size_bytes} bytes with SHA-256 {found.sha256}"
+                yield f"output {name}: the second run wrote {got}, the first {wanted[0]} bytes with SHA-256 {wanted[1]}"
             elif declared[name] != recorded[name].media_type:
-                yield f"output {name}: expected media type {recorded[name].media_type} from another run, got {declared[name]}"
+                yield f"output {name}: media type {declared[name]} in the second run, {recorded[name].media_type} in the first"
 
 
 def _measured(path: Path) -> ObjectRecord | None:
-    """Size and digest of the regular file; a link is none."""
+    """Return size and digest of a regular file; None for anything else."""
     with opened(path) as file:
         return None if file is None else ObjectRecord(*measured(file))

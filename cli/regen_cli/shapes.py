@@ -1,4 +1,4 @@
-"""The JSON shapes that ``-o json`` and ``-o yaml`` write, keyed as the database names its columns. Times are UTC, ISO 8601."""
+"""Serializers for ``-o json`` and ``-o yaml``. Keys are the database's column names; times are UTC, ISO 8601."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def line_shape(line: JobLine) -> dict[str, Any]:
-    """A job in a list."""
+    """Serialize a job in a list."""
     return {
         "id": line.id,
         "type": line.type,
@@ -30,7 +30,7 @@ def line_shape(line: JobLine) -> dict[str, Any]:
 
 
 def job_shape(job: JobRecord, waiting: Waiting | None) -> dict[str, Any]:
-    """A job and all that belongs to it but its events."""
+    """Serialize a job without its events."""
     fence = job.fence
     return {
         "id": job.id,
@@ -62,7 +62,7 @@ def job_shape(job: JobRecord, waiting: Waiting | None) -> dict[str, Any]:
 
 
 def event_shape(event: AuditRecord) -> dict[str, Any]:
-    """An audit event."""
+    """Serialize an audit event."""
     return {
         "id": event.id,
         "event": event.event,
@@ -77,7 +77,7 @@ def event_shape(event: AuditRecord) -> dict[str, Any]:
 
 
 def violation_shape(violation: Violation) -> dict[str, Any]:
-    """Something that does not hold."""
+    """Serialize a violation."""
     return {
         "invariant": str(violation.invariant),
         "jobId": violation.job_id,

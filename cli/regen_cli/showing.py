@@ -1,4 +1,4 @@
-"""``regen show`` and ``regen events``: one job."""
+"""``regen show`` and ``regen events``: show one job."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.",
 
 
 def show(job_id: JobArgument, *, output: FormatOption = Format.TABLE, api_url: ApiUrlOption = None) -> None:
-    """Show a job: why it waits or failed, and what came out."""
+    """Show a job, why it waits or failed, and its outputs."""
     with open_jobs(api_url) as jobs:
         job = jobs.find(job_id)
         waiting = jobs.waiting(job_id) if job.status is JobStatus.PENDING else None
@@ -66,7 +66,7 @@ def events(job_id: JobArgument, *, output: FormatOption = Format.TABLE, api_url:
 
 
 def render_job(job: JobRecord, waiting: Waiting | None) -> None:
-    """The job as people read it, on standard output."""
+    """Print the job for people."""
     rows = ((one.name, size(one.size_bytes), one.media_type, one.sha256) for one in job.outputs)
     outputs = [table(("OUTPUT", "SIZE", "MEDIA TYPE", "SHA-256"), rows)] if job.outputs else []
     show_tables(fields(_rows(job, waiting)), *outputs)
@@ -102,7 +102,7 @@ def _rows(job: JobRecord, waiting: Waiting | None) -> Iterator[tuple[str, str | 
 
 
 def _failure(job: JobRecord) -> Iterator[tuple[str, str | Text]]:
-    """The row's error; it may be anything in a row from before regen."""
+    """Yield the row's error, which can be any JSON in a row older than regen."""
     error = job.error if isinstance(job.error, dict) else {"message": _as_text(job.error)}
     yield "failed as", str(error.get("classification", "?"))
     yield "because", str(error.get("message", "?"))

@@ -1,4 +1,4 @@
-"""Checking a provenance's signature, with another implementation than the one that made it."""
+"""Check the signature of a provenance, with another implementation than the signer's."""
 
 from __future__ import annotations
 
@@ -22,64 +22,64 @@ _MAX_KEY_BYTES = 16 << 10
 
 
 class Trust(StrEnum):
-    """What is known of who wrote a provenance."""
+    """Result of checking a provenance's signature."""
 
     MISSING = "missing"
-    """There is no provenance: the job is older than the release that began to make one."""
+    """There is no provenance."""
     UNSIGNED = "unsigned"
-    """It carries no signature, and whoever can write the store can have written it."""
+    """There is no signature: anyone with write access to the store can have written the provenance."""
     UNCHECKED = "unchecked"
-    """It carries a signature, and no key was given to check it with."""
+    """There is a signature, and no key to check it with."""
     INVALID = "invalid"
-    """None of its signatures is by a given key over these bytes."""
+    """No signature over these bytes is by a given key."""
     VALID = "valid"
     """One of the given keys signed these bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``keyid`` names the key that signed: checked where ``trust`` is valid, claimed where it is unchecked or invalid."""
+    """A signature check. ``keyid`` is the signer's key: verified if ``trust`` is valid, claimed if unchecked or invalid."""
 
     trust: Trust
     keyid: str | None = None
 
 
 def load_keys(paths: Sequence[Path]) -> list[Key]:
-    """The public keys in the files.
+    """Load the public keys in the files.
 
     Raises:
-        ValidationFailed: one is no Ed25519 public key in PEM; the private one is refused too.
+        ValidationFailed: a file is not an Ed25519 public key in PEM. Private keys are refused.
         SettingsInvalid: securesystemslib is not installed.
     """
     if not paths:
         return []
     try:
-        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - start only what this command uses
+        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - import only what this command uses
         from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
         from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined] # noqa: PLC0415
     except ImportError as error:
-        msg = "--key: expected securesystemslib to be installed, which checks signatures; install regen[provenance]"
+        msg = "--key: securesystemslib is not installed. Install regen[provenance]."
         raise SettingsInvalid(msg) from error
     keys: list[Key] = []
     for path in paths:
-        expected = f"--key: expected a PEM file with an Ed25519 public key at {path}"
+        refused = f"--key: {path} is not a PEM file with an Ed25519 public key"
         try:
             with path.open("rb") as file:
                 key = serialization.load_pem_public_key(file.read(_MAX_KEY_BYTES))
         except OSError as error:
-            raise ValidationFailed(f"{expected}, got {error.strerror}") from error
+            raise ValidationFailed(f"--key: cannot read {path}: {error.strerror}") from error
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise ValidationFailed(f"{expected}, got another file") from error
+            raise ValidationFailed(refused) from error
         if not isinstance(key, Ed25519PublicKey):
-            raise ValidationFailed(f"{expected}, got a key of another kind")
+            raise ValidationFailed(refused)
         der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         keys.append(SSlibKey.from_crypto(key, keyid=sha256_hex(der)))
     return keys
 
 
 def judge(envelope: Envelope | None, keys: Sequence[Key]) -> Verdict:
-    """What the signatures of ``envelope`` are worth; None where there is no provenance."""
+    """Check the signatures of ``envelope``; None means that there is no provenance."""
     if envelope is None:
         return Verdict(Trust.MISSING)
     if not envelope.signatures:

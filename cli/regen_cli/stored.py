@@ -1,4 +1,4 @@
-"""What the store holds of jobs, gathered for the invariants."""
+"""Read the stored objects of jobs for the invariant checks."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 THREADS: Final = 8
 MAX_READ_BYTES: Final = 16 << 20
-"""A manifest and a provenance are read into memory; one that is larger is none of ours."""
+"""Largest manifest or provenance that is read. ``publish`` writes no larger one."""
 _PROBE: Final = ".regen-probe"
 """What every start of ``publish`` tries the store with; it belongs to no job."""
 
 
 def with_objects(snapshot: Snapshot, objects: Objects, *, deep: bool) -> Snapshot:
-    """The snapshot with what lies in the store of its COMPLETED jobs.
+    """Return the snapshot with the stored objects of its COMPLETED jobs.
 
     Args:
         snapshot: from the database.
-        objects: where to look.
-        deep: whether to read and hash every object; else its presence and size are looked at.
+        objects: the store.
+        deep: read and hash every object instead of checking presence and size.
     """
     wanted = [job for job in snapshot.jobs if _has_objects(job)]
     for job in wanted[:1]:
@@ -45,7 +45,7 @@ def with_objects(snapshot: Snapshot, objects: Objects, *, deep: bool) -> Snapsho
 
 
 def orphans(database: Database, objects: Objects, root: Location) -> Iterator[list[str]]:
-    """Page by page, the URLs of the objects beneath ``root`` that belong to no output and to no job that runs."""
+    """Yield pages of URLs of the objects beneath ``root`` that belong to no output and no running job."""
     for page in objects.pages(root):
         refs, ids, manifests, logs = [], [], [], []
         for at, _ in page:
@@ -65,7 +65,7 @@ def _has_objects(job: JobRecord) -> bool:
 
 
 def _listed(objects: Objects, job: JobRecord) -> JobObjects:
-    """Presence and size, by one list of the job's folder."""
+    """Return presence and size, from one listing of the job's folder."""
     location = parse_location(job.output_ref or "")
     if location is None:
         return JobObjects({})
@@ -74,7 +74,7 @@ def _listed(objects: Objects, job: JobRecord) -> JobObjects:
 
 
 def _read(objects: Objects, job: JobRecord) -> JobObjects:
-    """Every object that the rows name, read whole."""
+    """Read every object that the rows name."""
     found: dict[str, ObjectRecord] = {}
     for one in job.outputs:
         if (record := _measured(objects, one.ref)) is not None:

@@ -1,4 +1,4 @@
-"""``regen trigger``: a new job."""
+"""``regen trigger``: create a job."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 
 from regen_cli import follow
 from regen_cli.choose import ApiUrlOption, open_jobs
-from regen_cli.exits import JOB_FAILED, Unavailable
+from regen_cli.exits import JOB_FAILED, Unavailable, followed_by
 from regen_cli.jobs import Request
 from regen_cli.objects import ObjectMissing, Objects
 from regen_cli.printing import Format, FormatOption, emit, say
@@ -38,12 +38,12 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 def trigger(
     job_type: Annotated[
-        str | None, typer.Argument(metavar="TYPE", help="The executor's type, such as document.", show_default=False)
+        str | None, typer.Argument(metavar="TYPE", help="Job type, such as document.", show_default=False)
     ] = None,
     *,
     inputs: Annotated[
         str | None,
-        typer.Option("--inputs", "-i", help="The inputs, a JSON object: @FILE, - for standard input, or the JSON itself."),
+        typer.Option("--inputs", "-i", help="Inputs as a JSON object: the JSON itself, @FILE, or - for standard input."),
     ] = None,
     source: Annotated[
         list[str] | None,
@@ -51,45 +51,47 @@ def trigger(
             "--source",
             "-s",
             metavar="NAME=URI[#SHA256]",
-            help="A file for the executor; may be repeated. Without a digest, s3:// and file:// are read here to find it.",
+            help="A file for the executor; can be repeated. Without a digest, s3:// and file:// are read here to compute it.",
         ),
     ] = None,
-    priority: Annotated[int, typer.Option("--priority", "-p", min=-_INT_MAX, max=_INT_MAX, help="Higher goes first.")] = 0,
+    priority: Annotated[int, typer.Option("--priority", "-p", min=-_INT_MAX, max=_INT_MAX, help="Higher runs first.")] = 0,
     retry_of: Annotated[
         str | None,
-        typer.Option("--retry-of", help="The ended job that this one tries again; without TYPE its instruction is taken."),
+        typer.Option("--retry-of", help="The ended job to retry. Without TYPE, its instruction is used."),
     ] = None,
     idempotency_key: Annotated[
-        str | None, typer.Option("--idempotency-key", help="The same key with the same request makes one job, once.")
+        str | None, typer.Option("--idempotency-key", help="Repeating a request with the same key creates no second job.")
     ] = None,
     requested_by: Annotated[
         str | None,
         typer.Option(
-            "--requested-by", help="Whom caps count; cli:<your user name> by default, over the API the token's subject."
+            "--requested-by", help="Requester that caps count; default cli:<user name>, through the API the token's subject."
         ),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait for the end; exit 4 if it is FAILED.")] = False,
-    timeout: Annotated[float | None, typer.Option("--timeout", min=0, help="Seconds to wait at most; exit 6 then.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until the job ends; exit 4 if it FAILED.")] = False,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=0, help="Seconds to wait before giving up with exit 6.")
+    ] = None,
     output: FormatOption = Format.TABLE,
     api_url: ApiUrlOption = None,
 ) -> None:
-    """Ask for a job: make one PENDING row, and print its id.
+    """Create a PENDING job and print its id.
 
-    Needs a login with the role regen_api, or over the API an admin's token. The instruction is checked here first; the
-    inputs are the executor's to judge.
+    Needs a database login with the role regen_api, or an admin's token for the API. The command checks the instruction's
+    format; the executor validates the inputs.
     """
     with open_jobs(api_url) as jobs:
         instruction = _instruction(jobs, job_type, inputs, source or [], retry_of)
         request = Request(new_job_id(), instruction, priority, requested_by, idempotency_key, retry_of)
         job_id, made = jobs.insert(request)
         if not made:
-            say(f"job {job_id} was made by the same request before")
+            say(f"job {job_id} already exists: an earlier request with this key created it")
         if not wait and output is Format.TABLE:
             typer.echo(job_id)
             return
-        with _which_was_made(job_id):
+        with _names_created_job(job_id):
             if wait:
-                say(f"job {job_id}: waiting for its end")
+                say(f"waiting for job {job_id} to end")
                 for _ in follow.until_ended(jobs, [job_id], timeout):
                     pass
             job = jobs.find(job_id)
@@ -102,28 +104,30 @@ def trigger(
 
 
 @contextmanager
-def _which_was_made(job_id: str) -> Iterator[None]:
-    """Has an error name the job, so that nobody asks for it a second time."""
+def _names_created_job(job_id: str) -> Iterator[None]:
+    """Add the created job to an error, so that the user does not create it again."""
     try:
         yield
     except (DatabaseUnavailable, Unavailable) as error:
-        raise type(error)(f"{error.message}; job {job_id} was made: `regen watch {job_id}` follows it") from error
+        raise type(error)(
+            followed_by(error.message, f"Job {job_id} was created: `regen watch {job_id}` follows it.")
+        ) from error
 
 
 def _instruction(jobs: Jobs, job_type: str | None, inputs: str | None, sources: Sequence[str], retry_of: str | None) -> Any:
-    """The instruction to insert, checked.
+    """Return the validated instruction.
 
     Raises:
-        ValidationFailed: names the argument that is wrong.
-        NotFound: there is no job to try again.
+        ValidationFailed: an argument is invalid; the message names it.
+        NotFound: the job to retry does not exist.
     """
     old = jobs.find(retry_of) if retry_of is not None else None
     if old is not None and not old.status.is_terminal:
-        msg = f"--retry-of: expected a job that has ended, got {old.id}, which is {old.status}"
+        msg = f"--retry-of: job {old.id} is {old.status}. Only a job that has ended can be retried."
         raise ValidationFailed(msg)
     if job_type is None:
         if old is None or inputs is not None or sources:
-            msg = "TYPE: expected an executor's type such as document; only --retry-of alone takes the old job's instruction"
+            msg = "TYPE is missing. Pass a job type such as document, or only --retry-of to use the old job's instruction."
             raise ValidationFailed(msg)
         parse_instruction(old.instruction)
         return old.instruction
@@ -146,13 +150,13 @@ def _inputs(text: str | None) -> Any:
         try:
             content = _decoded(where, Path(text[1:]).read_bytes())
         except OSError as error:
-            raise ValidationFailed(f"{where}: expected a readable file, got: {error.strerror}") from error
+            raise ValidationFailed(f"{where}: cannot read the file: {error.strerror}") from error
     try:
         value = json.loads(content, parse_constant=_refuse_constant, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
-        raise ValidationFailed(f"{where}: expected a JSON object, got: {error}") from error
+        raise ValidationFailed(f"{where}: not a JSON object: {error}") from error
     if not isinstance(value, dict):
-        raise ValidationFailed(f"{where}: expected a JSON object, got {type(value).__name__}")
+        raise ValidationFailed(f"{where}: not a JSON object but {type(value).__name__}")
     return value
 
 
@@ -160,11 +164,11 @@ def _decoded(where: str, content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValidationFailed(f"{where}: expected UTF-8, got: {error.reason} at byte {error.start}") from error
+        raise ValidationFailed(f"{where}: not UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def _refuse_constant(name: str) -> None:
-    msg = f"{name} is no JSON number"
+    msg = f"{name} is not a JSON number"
     raise ValueError(msg)
 
 
@@ -173,7 +177,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        msg = f"key {twice!r} is there twice"
+        msg = f"key {twice!r} occurs twice"
         raise ValueError(msg)
     return value
 
@@ -181,20 +185,20 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _source(text: str) -> dict[str, str]:
     name, equals, rest = text.partition("=")
     if not equals or not name or not rest:
-        raise ValidationFailed(f"--source: expected NAME=URI#SHA256, got {text!r}")
+        raise ValidationFailed(f"--source must be NAME=URI or NAME=URI#SHA256, not {text!r}.")
     uri, _, digest = rest.rpartition("#")
     if uri and _SHA256.fullmatch(digest):
         return {"name": name, "uri": uri, "sha256": digest}
     location = parse_location(rest)
     if location is None:
         msg = (
-            f"--source {name}: expected the file's SHA-256 after #, 64 lower-case hex digits, since only s3:// and file:// "
-            "are read here"
+            f"--source {name}: the SHA-256 digest is missing. Append # and 64 lower-case hex digits; only the "
+            "digest of s3:// and file:// URLs can be computed here."
         )
         raise ValidationFailed(msg)
     try:
         sha256 = str(Objects(os.environ).measure(location).sha256)
     except ObjectMissing as error:
         raise ValidationFailed(f"--source {name}: {error.message}") from error
-    say(f"--source {name}: took the digest of what lies there now, {sha256}")
+    say(f"--source {name}: using the digest of the current file, {sha256}")
     return {"name": name, "uri": rest, "sha256": sha256}

@@ -1,4 +1,4 @@
-"""``regen verify``: is a job's output what it was when the job completed, and who says so?"""
+"""``regen verify``: check a job's outputs against the records of its completion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from regen_cli.choose import ApiUrlOption, open_jobs
 from regen_cli.exits import VIOLATION, NotFound
 from regen_cli.findings import print_violations, progress
-from regen_cli.offline import look
+from regen_cli.offline import check_folder
 from regen_cli.printing import Format, FormatOption, emit, printable, size
 from regen_cli.rerun import DEFAULT_TIME_LIMIT, run_again
 from regen_cli.shapes import violation_shape
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from regen_verify import JobRecord
 
 _NOT_SIGNED = (
-    "the key or the provenance is another than you expect: do not trust these files; find out which key the installation "
-    "signed with when the job completed, and who may write the store"
+    "do not trust these files. Find out which key the installation signed with when the job completed, and who has write "
+    "access to the store"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was looked at: ``lines`` for people where all holds, ``shape`` for machines."""
+    """A check's result: ``lines`` for people, ``shape`` for scripts."""
 
     job_id: str
     lines: list[str]
@@ -48,42 +48,43 @@ def verify(
     key: Annotated[
         list[Path] | None,
         typer.Option(
-            "--key", help="PEM file of an Ed25519 public key that the provenance must be signed by; repeat for any of."
+            "--key", help="PEM file of an Ed25519 public key. The provenance must be signed by it, or by one of several."
         ),
     ] = None,
     offline: Annotated[
         Path | None,
-        typer.Option("--offline", help="Check a folder with the job's files, manifest and provenance instead; needs --key."),
+        typer.Option("--offline", help="Check a folder with the job's files, manifest and provenance instead; requires --key."),
     ] = None,
     rerun: Annotated[
-        bool, typer.Option("--rerun", help="Run the executor again in its sandbox and compare the bytes; needs regen-runner.")
+        bool,
+        typer.Option("--rerun", help="Run the executor again in its sandbox and compare the bytes; requires regen-runner."),
     ] = False,
-    time_limit: Annotated[int, typer.Option("--time-limit", min=1, help="Seconds that the second run may take.")] = (
+    time_limit: Annotated[int, typer.Option("--time-limit", min=1, help="Time limit of the second run, in seconds.")] = (
         DEFAULT_TIME_LIMIT
     ),
     output: FormatOption = Format.TABLE,
     api_url: ApiUrlOption = None,
 ) -> None:
-    """Check a COMPLETED job's output against what was recorded.
+    """Check a COMPLETED job's outputs against the database.
 
-    Every object is read. Compared are size and SHA-256 of each with the database, manifest and provenance with the rows, the
-    instruction and each other, the audit events with the rows, and with --key the provenance's signature. With --offline
-    all of that but rows and events, from files alone. Exits 5 where something differs.
+    Reads every object and compares its size and SHA-256 with the database, the manifest and provenance with the rows and
+    the instruction, the audit events with the rows, and with --key the signature. --offline checks files alone, without
+    rows and events. Exits 5 if anything differs.
     """
     keys = load_keys(key or ())
     if offline is not None:
         if not keys or rerun:
-            msg = "--offline: expected --key and no --rerun beside it: without a key the files vouch for themselves alone"
+            msg = "--offline requires --key and excludes --rerun: without a key the files only vouch for themselves."
             raise ValidationFailed(msg)
-        folder = look(offline, job_id, key or ())
+        folder = check_folder(offline, job_id, key or ())
         verdict = judge(folder.envelope, keys)
         _add_signature(folder.violations, folder.job_id, verdict)
         _finish(Checked(folder.job_id, folder.lines, folder.violations, {"files": folder.files}, rerun=False), verdict, output)
         return
     if job_id is None:
-        msg = "JOB: expected the id of a job, or --offline FOLDER, got neither"
+        msg = "JOB is missing. Pass a job's id, or --offline FOLDER."
         raise ValidationFailed(msg)
-    with open_jobs(api_url) as jobs, progress("reading the objects"):
+    with open_jobs(api_url) as jobs, progress("reading objects"):
         snapshot = jobs.proof(job_id, _require_completed)
     [job] = snapshot.jobs
     violations, verdict = check(snapshot), judge(_envelope(job), keys)
@@ -92,19 +93,19 @@ def verify(
     lines = [] if violations else _lines(job)
     if rerun and not violations:
         violations += run_again(job, time_limit)
-        lines.append(f"ok  another run  gives the same bytes of {len(job.outputs)} outputs")
+        lines.append(f"ok  second run  wrote the same bytes ({len(job.outputs)} outputs)")
     _finish(Checked(job.id, lines, violations, _shape(job), rerun=rerun), verdict, output)
 
 
 def _require_completed(job: JobRecord) -> None:
     if job.status is not JobStatus.COMPLETED or job.ended_before_regen:
-        was = "one that was COMPLETED before regen was installed" if job.ended_before_regen else str(job.status)
-        msg = f"job {job.id}: expected a COMPLETED job, which alone has an output to verify, got {was}"
+        state = "was COMPLETED before regen was installed" if job.ended_before_regen else f"is {job.status}"
+        msg = f"job {job.id} {state}. Only jobs that regen COMPLETED have outputs to verify."
         raise NotFound(msg)
 
 
 def _envelope(job: JobRecord) -> Envelope | None:
-    """The job's provenance; None where there is none, or none that can be read, which is a violation of its own."""
+    """Return the job's provenance; None if there is none or it is unreadable, which is a violation of its own."""
     content = job.objects.provenance if job.objects is not None else None
     try:
         return parse_bundle(content) if content else None
@@ -113,18 +114,17 @@ def _envelope(job: JobRecord) -> Envelope | None:
 
 
 def _add_signature(violations: list[Violation], job_id: str, verdict: Verdict) -> None:
-    """A signature that was asked for and is not there is a violation."""
+    """Add a violation if the provenance is not signed by a given key."""
     if verdict.trust is Trust.VALID:
         return
-    got = {Trust.MISSING: "no provenance", Trust.UNSIGNED: "a provenance without a signature"}.get(
-        verdict.trust, f"one that none of them made (it names key {verdict.keyid})"
+    found = {Trust.MISSING: "there is no provenance", Trust.UNSIGNED: "the provenance is not signed"}.get(
+        verdict.trust, f"the signature, which names key {verdict.keyid}, is not by a key in --key"
     )
-    message = f"signature: expected one by a key of --key, got {got}"
-    violations.append(Violation(Invariant.PROVENANCE, job_id, message, _NOT_SIGNED))
+    violations.append(Violation(Invariant.PROVENANCE, job_id, f"signature: {found}", _NOT_SIGNED))
 
 
 def _finish(checked: Checked, verdict: Verdict, output: Format) -> None:
-    """Says everything, and ends the process where something does not hold."""
+    """Print the result. Exit 5 if there are violations."""
     if output is not Format.TABLE:
         shape = {
             "jobId": checked.job_id,
@@ -140,31 +140,31 @@ def _finish(checked: Checked, verdict: Verdict, output: Format) -> None:
         print_violations(checked.violations)
         typer.echo(printable(f"job {checked.job_id}: violations: {len(checked.violations)}"))
     else:
-        for line in (*checked.lines, *_said_of_the_signature(verdict), *_not_looked_at(verdict, rerun=checked.rerun)):
+        for line in (*checked.lines, *_signature_lines(verdict), *_unchecked_lines(verdict, rerun=checked.rerun)):
             typer.echo(printable(line))
     if checked.violations:
         raise typer.Exit(VIOLATION)
 
 
-def _said_of_the_signature(verdict: Verdict) -> list[str]:
+def _signature_lines(verdict: Verdict) -> list[str]:
     return {
         Trust.VALID: [f"ok  signature  by key {verdict.keyid}"],
-        Trust.UNSIGNED: ["not signed: the provenance carries no signature, so whoever can write the store can have written it"],
-        Trust.MISSING: ["no provenance: the job completed under a release that made none"],
+        Trust.UNSIGNED: ["not signed: anyone with write access to the store can have written the provenance"],
+        Trust.MISSING: ["no provenance"],
     }.get(verdict.trust, [])
 
 
-def _not_looked_at(verdict: Verdict, *, rerun: bool) -> list[str]:
+def _unchecked_lines(verdict: Verdict, *, rerun: bool) -> list[str]:
     signature = f"the signature by key {verdict.keyid} (--key)" if verdict.trust is Trust.UNCHECKED else None
-    again = None if rerun else "whether another run gives the same bytes (--rerun)"
-    return [f"not looked at: {one}" for one in (signature, again) if one is not None]
+    again = None if rerun else "whether a second run writes the same bytes (--rerun)"
+    return [f"not checked: {one}" for one in (signature, again) if one is not None]
 
 
 def _lines(job: JobRecord) -> list[str]:
     lines = [f"ok  {one.name}  {size(one.size_bytes)}  sha256 {one.sha256}" for one in job.outputs]
     lines.append(f"ok  manifest  {job.output_ref}")
     if job.objects is not None and job.objects.provenance:
-        lines.append("ok  provenance  says what manifest, rows and instruction say")
+        lines.append("ok  provenance  matches manifest, rows and instruction")
     lines.append(f"ok  instruction  sha256 {instruction_digest(job.instruction)}")
     lines.append(f"ok  audit trail  {len(job.events)} events in an unbroken chain")
     return lines

@@ -1,4 +1,4 @@
-"""``regen watch``: jobs as they go."""
+"""``regen watch``: follow jobs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.live import Live
 from regen_cli import follow
 from regen_cli.choose import ApiUrlOption, open_jobs
 from regen_cli.exits import JOB_FAILED
-from regen_cli.listing import COLUMNS, cells
+from regen_cli.listing import COLUMNS, OPTIONAL, cells
 from regen_cli.printing import console, duration, moment, printable, table
 from regen_core.states import JobStatus
 
@@ -26,24 +26,23 @@ SHOWN: Final = 20
 
 def watch(
     job_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="JOB", help="The jobs to follow to their end.", show_default=False)
+        list[str] | None, typer.Argument(metavar="JOB", help="Jobs to follow until they end.", show_default=False)
     ] = None,
     *,
     timeout: Annotated[
-        float | None, typer.Option("--timeout", min=0, help="Seconds to watch at most; exit 6 if jobs go on then.")
+        float | None, typer.Option("--timeout", min=0, help="Seconds to watch before giving up; exit 6 if jobs have not ended.")
     ] = None,
     api_url: ApiUrlOption = None,
 ) -> None:
-    """Watch jobs to their end, or, without any, what goes on.
+    """Follow jobs until they end, or all current jobs until Ctrl-C.
 
-    Exits 4 if one of the jobs is FAILED; without any job it goes on until Ctrl-C. On a terminal this is a table that
-    stays up to date; piped on it is one line per change.
+    Exits 4 if one of the given jobs is FAILED. Shows a live table on a terminal, and one line per change in a pipe.
     """
     ids = list(dict.fromkeys(job_ids or []))
     last: list[JobLine] = []
     with open_jobs(api_url) as jobs:
-        looks = follow.until_ended(jobs, ids, timeout) if ids else _everything(jobs, timeout)
-        for last in _shown(looks):  # noqa: B007 - the last look is what counts
+        states = follow.until_ended(jobs, ids, timeout) if ids else _everything(jobs, timeout)
+        for last in _shown(states):  # noqa: B007 - only the last state counts
             pass
     if ids and any(line.status is JobStatus.FAILED for line in last):
         raise typer.Exit(JOB_FAILED)
@@ -57,16 +56,16 @@ def _everything(jobs: Jobs, seconds: float | None) -> Iterator[list[JobLine]]:
         jobs.wait(jobs.pause(1))
 
 
-def _shown(looks: Iterable[list[JobLine]]) -> Iterator[list[JobLine]]:
-    """Each look, after it was printed."""
+def _shown(states: Iterable[list[JobLine]]) -> Iterator[list[JobLine]]:
+    """Yield each state of the jobs after printing it."""
     if sys.stdout.isatty():
         with Live(console=console(), auto_refresh=False) as live:
-            for lines in looks:
-                live.update(table(COLUMNS, (cells(line) for line in lines)), refresh=True)
+            for lines in states:
+                live.update(table(COLUMNS, (cells(line) for line in lines), optional=OPTIONAL), refresh=True)
                 yield lines
         return
     seen: dict[str, JobStatus] = {}
-    for lines in looks:
+    for lines in states:
         for line in lines:
             if seen.get(line.id) is not line.status:
                 typer.echo(_change(line))

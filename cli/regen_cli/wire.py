@@ -1,4 +1,4 @@
-"""The API's answers (docs/api.md), read into the command line's own shapes. What is not known is left aside."""
+"""Parse the API's responses (docs/api.md). Unknown fields are ignored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from regen_cli.api import foreign
+from regen_cli.api import not_regen
 from regen_cli.jobs import JobLine, Waiting
 from regen_core.audit_chain import AuditRecord
 from regen_core.manifest import OutputRow
@@ -24,11 +24,11 @@ Moment = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC).r
 """UTC without a zone, as the database has it."""
 
 
-class _Answer(BaseModel):
+class _Response(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, frozen=True)
 
 
-class _Summary(_Answer):
+class _Summary(_Response):
     id: str
     type: str | None
     status: JobStatus
@@ -41,12 +41,12 @@ class _Summary(_Answer):
     classification: str | None
 
 
-class _Page(_Answer):
+class _Page(_Response):
     items: list[_Summary]
     next_cursor: str | None = None
 
 
-class _Output(_Answer):
+class _Output(_Response):
     name: str
     ref: str
     sha256: str
@@ -54,13 +54,13 @@ class _Output(_Answer):
     media_type: str
 
 
-class _Run(_Answer):
+class _Run(_Response):
     pod_uid: str
     pod_name: str
     started_at: Moment
 
 
-class _Waiting(_Answer):
+class _Waiting(_Response):
     running: int
     running_of_type: int
     running_of_requester: int
@@ -76,7 +76,7 @@ class _Job(_Summary):
     waiting: _Waiting | None
 
 
-class _Event(_Answer):
+class _Event(_Response):
     id: int
     event: str
     status: str
@@ -87,17 +87,17 @@ class _Event(_Answer):
     hash: str
 
 
-class _Events(_Answer):
+class _Events(_Response):
     items: list[_Event]
 
 
-class _Accepted(_Answer):
+class _Accepted(_Response):
     id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReadJob:
-    """One job as the API shows it; ``record`` is without its events."""
+    """One job from the API. ``record`` has no events."""
 
     line: JobLine
     record: JobRecord
@@ -105,10 +105,10 @@ class ReadJob:
 
 
 def parse_job(body: Any, now: datetime) -> ReadJob:
-    """The answer of ``GET …/regeneration-jobs/{id}``.
+    """Parse the response of ``GET …/regeneration-jobs/{id}``.
 
     Raises:
-        RegenError: it is another text, as from every function here.
+        RegenError: the response has another format (also raised by the other functions here).
     """
     job = _parsed(_Job, body)
     record = JobRecord(
@@ -122,13 +122,13 @@ def parse_job(body: Any, now: datetime) -> ReadJob:
 
 
 def parse_jobs(body: Any, now: datetime) -> tuple[list[JobLine], str | None]:
-    """A list, and the cursor of the next page."""
+    """Parse a list, and the cursor of the next page."""
     page = _parsed(_Page, body)
     return [_line(one, now) for one in page.items], page.next_cursor
 
 
 def parse_events(body: Any, job_id: str) -> tuple[AuditRecord, ...]:
-    """A job's audit trail."""
+    """Parse a job's audit events."""
     return tuple(
         AuditRecord(one.id, one.event, job_id, one.status, one.actor, one.at, one.detail_text, one.prev_hash, one.hash)
         for one in _parsed(_Events, body).items
@@ -136,7 +136,7 @@ def parse_events(body: Any, job_id: str) -> tuple[AuditRecord, ...]:
 
 
 def parse_accepted(body: Any) -> str:
-    """The id of a job that was made."""
+    """Parse the id of a created job."""
     return _parsed(_Accepted, body).id
 
 
@@ -156,4 +156,4 @@ def _parsed(model: type[Model], body: Any) -> Model:
 
 def _odd(error: ValidationError) -> RegenError:
     first = error.errors()[0]
-    return foreign(f"an answer whose {'.'.join(str(part) for part in first['loc']) or 'body'} is not as expected")
+    return not_regen(f"a response whose {'.'.join(str(part) for part in first['loc']) or 'body'} is invalid")

@@ -46,6 +46,6 @@ def test_the_settings_are_those_that_are_read() -> None:
 
 def test_the_invariants_are_those_of_the_checker() -> None:
     elsewhere = {"starts", "immutable", "secrets"}
-    cells = [cell.strip("`") for cell in first_cells("Proving")]
+    cells = [cell.strip("`") for cell in first_cells("Checking the whole system")]
     assert cells == [str(one) for one in Invariant if str(one) not in elsewhere]
-    assert all(f"`{name}`" in section("Proving") for name in elsewhere)
+    assert all(f"`{name}`" in section("Checking the whole system") for name in elsewhere)

@@ -257,8 +257,8 @@ def test_of_a_transaction_that_ends_while_the_export_is_written_no_event_is_expo
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (("verify", "nothing"), 3, "job nothing: expected a row with that id"),
-        (("export", "--since", "yesterday"), 2, "--since: expected a time in ISO 8601"),
+        (("verify", "nothing"), 3, "job nothing does not exist"),
+        (("export", "--since", "yesterday"), 2, "--since must be an ISO 8601 time"),
     ],
 )
 def test_what_is_wrong_is_named(world: World, arguments: tuple[str, ...], status: int, message: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from regen_cli.database import Database as Connection
 from regen_core.errors import DatabaseUnavailable, RegenError
@@ -47,7 +48,7 @@ def test_a_frozen_server_is_given_up(database: Database, monkeypatch: pytest.Mon
         [(pid,)] = connection.read("SELECT pg_backend_pid()", {})
         os.kill(pid, signal.SIGSTOP)
         try:
-            with pytest.raises(DatabaseUnavailable, match="got none in time"):
+            with pytest.raises(DatabaseUnavailable, match="did not respond in time"):
                 connection.read("SELECT 1", {})
         finally:
             os.kill(pid, signal.SIGCONT)
@@ -59,4 +60,22 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up() -> None:
         url = f"postgresql://127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=2"
         done = regen("list", REGEN_DATABASE_URL=url)
     assert done.returncode == 7
-    assert done.stderr.startswith("regen: REGEN_DATABASE_URL: expected a database that answers, got: ")
+    assert done.stderr.startswith("regen: cannot connect to PostgreSQL: ")
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"dbname": "no_such_database"}, 'database "no_such_database" does not exist'),
+        ({"user": "no_such_login"}, 'password authentication failed for user "no_such_login"'),
+        ({"host": "no-such-host.invalid"}, "no-such-host.invalid"),
+    ],
+)
+def test_a_refused_connection_is_a_wrong_setting(database: Database, change: dict[str, str], cause: str) -> None:
+    url = make_conninfo(**(conninfo_to_dict(database.url) | change))
+    done = regen("list", REGEN_DATABASE_URL=url)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("regen: cannot connect to PostgreSQL: ")
+    assert cause in done.stderr
+    assert done.stderr.endswith(" Check REGEN_DATABASE_URL.\n")
+    assert done.stderr.count("\n") == 1

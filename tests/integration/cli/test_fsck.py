@@ -51,8 +51,8 @@ def test_what_was_not_looked_at_is_said(world: World) -> None:
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
         "jobs: 0, outputs: 0",
-        "store: not looked at (REGEN_OUTPUT_URL names it)",
-        "cluster: not looked at (KUBECONFIG names it)",
+        "store: not checked (set REGEN_OUTPUT_URL)",
+        "cluster: not checked (set KUBECONFIG)",
         "violations: none",
     ]
 
@@ -157,7 +157,7 @@ def test_orphans_are_listed_and_are_no_violation(stored: World) -> None:
     assert sorted(report["orphans"]) == sorted(urls)
     lines = stored.regen("fsck").stdout.splitlines()
     assert {line for line in lines if line.startswith("orphan ")} == {f"orphan {url}" for url in urls}
-    assert "orphans: 6 objects that belong to no output; no violation, and yours to remove" in lines
+    assert "orphans: 6 objects that belong to no output; not a violation, safe to delete" in lines
 
 
 def test_all_batches_are_looked_at(world: World) -> None:
@@ -215,11 +215,11 @@ def test_what_no_row_wants_is_found_in_the_cluster(world: World, kubectl: str) -
 def test_a_cluster_that_does_not_answer(world: World, kubectl: str) -> None:
     done = world.regen("fsck", PATH=kubectl, KUBECONFIG="some", ANSWERS="no JSON")
     assert done.returncode == 7
-    assert "kubectl: expected jobs.batch of namespace regen-runs" in done.stderr
+    assert "kubectl get jobs.batch in namespace regen-runs failed" in done.stderr
     assert world.regen("fsck", "--no-cluster", PATH=kubectl, KUBECONFIG="some", ANSWERS="").returncode == 0
 
 
 def test_without_kubectl(world: World, tmp_path: Path) -> None:
     done = world.regen("fsck", PATH=str(tmp_path), KUBECONFIG="some")
     assert done.returncode == 2
-    assert "kubectl: expected it to be installed" in done.stderr
+    assert "kubectl is not installed" in done.stderr

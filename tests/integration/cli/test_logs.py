@@ -29,21 +29,21 @@ def test_nothing_was_kept(either: World) -> None:
     either.failed("j")
     done = either.regen("logs", "j")
     assert (done.returncode, done.stdout) == (3, "")
-    assert "its executor wrote nothing, or its pod ended before it could be kept" in done.stderr
+    assert "its executor wrote nothing, or its pod ended before the log could be stored" in done.stderr
 
 
 def test_a_job_that_runs_is_looked_at_in_the_cluster(either: World) -> None:
     either.running("j")
     done = either.regen("logs", "j")
     assert done.returncode == 3
-    assert "it is RUNNING: kubectl -n regen-runs logs job/regen-j --all-containers" in done.stderr
+    assert "it is RUNNING. Run kubectl -n regen-runs logs job/regen-j --all-containers" in done.stderr
 
 
 def test_a_failed_job_needs_to_know_the_store(world: World) -> None:
     world.failed("j")
     done = Command({"REGEN_DATABASE_URL": world.database.readonly_url})("logs", "j")
     assert done.returncode == 2
-    assert done.stderr.startswith("regen: REGEN_OUTPUT_URL: expected")
+    assert done.stderr.startswith("regen: REGEN_OUTPUT_URL is not set")
 
 
 def test_a_log_is_no_orphan_and_one_without_its_job_is(world: World) -> None:

@@ -59,7 +59,7 @@ def test_on_the_database_the_job_that_may_have_been_made_is_named(world: World) 
         done = command("trigger", "document")
     assert (done.returncode, done.stdout) == (7, "")
     [(job_id, *_)] = rows(world)
-    assert f"job {job_id} may have been made: look with `regen show {job_id}`" in done.stderr
+    assert f"Job {job_id} may have been created: run `regen show {job_id}`" in done.stderr
     assert world.regen("show", job_id).returncode == 0
 
 
@@ -67,7 +67,7 @@ def test_on_the_database_the_key_that_was_given_is_named(world: World) -> None:
     with database_through(world, COMMIT) as command:
         done = command("trigger", "document", "--idempotency-key", "k")
         assert done.returncode == 7
-        assert "the same command with --idempotency-key k makes no second one" in done.stderr
+        assert "Run the same command with --idempotency-key k: it creates no second job." in done.stderr
         [(job_id, *_)] = rows(world)
         assert command("trigger", "document", "--idempotency-key", "k").stdout.strip() == job_id
     assert len(rows(world)) == 1
@@ -78,7 +78,7 @@ def test_over_the_api_a_key_is_named_with_which_the_repeat_makes_no_second_job(o
     with api_through(over_api, POST) as command:
         done = command("trigger", "document", *given)
         assert (done.returncode, done.stdout) == (7, "")
-        found = re.search(r"--idempotency-key (\S+) makes no second one", done.stderr)
+        found = re.search(r"--idempotency-key (\S+): it creates no second job", done.stderr)
         assert found is not None, done.stderr
         [(job_id, *_)] = rows(over_api)
         again = command("trigger", "document", "--idempotency-key", found[1])
@@ -89,7 +89,7 @@ def test_over_the_api_a_key_is_named_with_which_the_repeat_makes_no_second_job(o
 def test_a_key_is_named_as_the_shell_takes_it(world: World) -> None:
     with database_through(world, COMMIT) as command:
         done = command("trigger", "document", "--idempotency-key", "a\\b'c $d")
-    assert """the same command with --idempotency-key 'a\\b'"'"'c $d' makes no second one""" in done.stderr
+    assert """Run the same command with --idempotency-key 'a\\b'"'"'c $d': it creates no second job""" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_of_an_answer_that_tells_of_trouble_only_a_refusal_says_that_nothing_was
     with answering({"/api/v1/regeneration-jobs": [(status, {"Content-Type": kind}, document.encode())]}) as url:
         done = Command({"REGEN_API_URL": url, "REGEN_API_TOKEN": "t"})("trigger", "document", "--idempotency-key", "k")
     assert (done.returncode, done.stdout) == (7, "")
-    assert ("--idempotency-key k makes no second one" in done.stderr) is not is_known
+    assert ("--idempotency-key k: it creates no second job" in done.stderr) is not is_known
 
 
 def test_what_was_made_is_named_where_it_cannot_be_read_then(over_api: World) -> None:
@@ -118,4 +118,4 @@ def test_what_was_made_is_named_where_it_cannot_be_read_then(over_api: World) ->
         done = command("trigger", "document", "-o", "json")
     assert (done.returncode, done.stdout) == (7, "")
     [(job_id, *_)] = rows(over_api)
-    assert f"job {job_id} was made: `regen watch {job_id}` follows it" in done.stderr
+    assert f"Job {job_id} was created: `regen watch {job_id}` follows it" in done.stderr

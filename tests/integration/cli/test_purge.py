@@ -88,7 +88,7 @@ def test_by_default_it_only_says_what_it_would_do(old: World, retention: Command
     done = retention("purge", "--older-than", "90d", "--export", str(path))
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 COMPLETED, 1 FAILED" in done.stdout
-    assert done.stdout.splitlines()[-1] == "nothing was deleted: --yes --export FILE does it"
+    assert done.stdout.splitlines()[-1] == "nothing was deleted. Pass --yes --export FILE to delete."
     assert not path.exists()
     assert jobs(old) == {"old-completed", "old-failed", *STAY}
 
@@ -153,7 +153,7 @@ def test_a_torn_line_is_cut_off(old: World, retention: Command, tmp_path: Path) 
     path.write_bytes(b'{"job": {"id": "earlier"}}\n{"job": {"id": "to')
     done = retention("purge", "--older-than", "90d", "--export", str(path), "--yes")
     assert done.returncode == 0
-    assert "cut off 18 bytes of a line that an interrupted purge did not finish" in done.stderr
+    assert "removed 18 bytes of a line that an interrupted purge left incomplete" in done.stderr
     assert exported(path).keys() == {"earlier", "old-completed", "old-failed"}
 
 
@@ -170,7 +170,7 @@ def test_a_disk_that_is_full_keeps_the_jobs(old: World, retention: Command, tmp_
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, handled)
     assert done.returncode == 1
-    assert "these jobs were not deleted" in done.stderr
+    assert "These jobs were not deleted" in done.stderr
     assert jobs(old) == {"old-completed", "old-failed", *STAY}
     assert retention.json("purge", "--older-than", "90d", "--export", str(path), "--yes")["purged"] == 2
     assert exported(path).keys() == {"old-completed", "old-failed"}
@@ -207,12 +207,12 @@ def test_only_the_owner_may(old: World, tmp_path: Path, role: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--older-than", "90"], "--older-than: expected days or weeks such as 90d or 13w, got '90'"),
-        (["--older-than", "0d"], "--older-than: expected days or weeks"),
-        (["--older-than", "90d", "--yes"], "--yes: expected --export FILE beside it"),
-        (["--older-than", "90d", "--yes", "--export", "{folder}"], "--export: expected a file that can be written"),
-        (["--older-than", "90d", "--yes", "--export", "{folder}/no/file"], "--export: expected a file that can be written"),
-        (["--older-than", "90d", "--yes", "--export", "/dev/null"], "--export: expected a regular file"),
+        (["--older-than", "90"], "--older-than must be days or weeks such as 90d or 13w, not '90'"),
+        (["--older-than", "0d"], "--older-than must be days or weeks"),
+        (["--older-than", "90d", "--yes"], "--yes requires --export FILE"),
+        (["--older-than", "90d", "--yes", "--export", "{folder}"], "--export: cannot write"),
+        (["--older-than", "90d", "--yes", "--export", "{folder}/no/file"], "--export: cannot write"),
+        (["--older-than", "90d", "--yes", "--export", "/dev/null"], "--export: /dev/null is not a regular file"),
     ],
 )
 def test_a_wrong_question(old: World, retention: Command, tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -227,7 +227,7 @@ def test_two_purges_do_not_share_a_file(old: World, retention: Command, tmp_path
         fcntl.flock(other, fcntl.LOCK_EX)
         done = retention("purge", "--older-than", "90d", "--export", str(path), "--yes")
     assert done.returncode == 1
-    assert "another one writes to it" in done.stderr
+    assert "another purge is writing to" in done.stderr
 
 
 def test_a_row_of_another_table_that_refers_to_a_job_keeps_all_of_it(old: World, retention: Command, tmp_path: Path) -> None:

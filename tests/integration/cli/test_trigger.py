@@ -72,7 +72,7 @@ def test_the_same_request_makes_one_job(either: World) -> None:
     first, second = (either.api("trigger", "document", "--idempotency-key", "k") for _ in range(2))
     assert first.stdout == second.stdout
     assert (first.returncode, second.returncode) == (0, 0)
-    assert "made by the same request before" in second.stderr
+    assert "an earlier request with this key created it" in second.stderr
     assert len(rows(either)) == 1
 
 
@@ -84,7 +84,7 @@ def test_another_request_with_the_same_key_is_refused(either: World, other: tupl
     job_id = either.api("trigger", "document", "--idempotency-key", "k").stdout.strip()
     done = either.api("trigger", "document", "--idempotency-key", "k", *other)
     assert done.returncode == 2
-    assert done.stderr.startswith("regen: --idempotency-key: expected")
+    assert done.stderr.startswith("regen: --idempotency-key ")
     assert either.api_url is not None or job_id in done.stderr
 
 
@@ -98,7 +98,7 @@ def test_a_retry_of_a_job_that_goes_on_is_refused(either: World) -> None:
     either.running("old")
     done = either.api("trigger", "--retry-of", "old")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "regen: --retry-of: expected a job that has ended, got old, which is RUNNING\n"
+    assert done.stderr == "regen: --retry-of: job old is RUNNING. Only a job that has ended can be retried.\n"
 
 
 def test_a_retry_of_nothing_is_not_found(either: World) -> None:
@@ -108,20 +108,20 @@ def test_a_retry_of_nothing_is_not_found(either: World) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "TYPE: expected"),
+        ((), "TYPE is missing"),
         (("Document",), "instruction field type:"),
-        (("document", "-i", "[1]"), "--inputs: expected a JSON object, got list"),
-        (("document", "-i", "{"), "--inputs: expected a JSON object, got:"),
-        (("document", "-i", '{"a": NaN}'), "--inputs: expected a JSON object, got: NaN"),
-        (("document", "-i", '{"a": 1, "a": 2}'), "--inputs: expected a JSON object, got: key 'a' is there twice"),
-        (("document", "-i", "@/nowhere.json"), "--inputs: /nowhere.json: expected a readable file"),
+        (("document", "-i", "[1]"), "--inputs: not a JSON object but list"),
+        (("document", "-i", "{"), "--inputs: not a JSON object:"),
+        (("document", "-i", '{"a": NaN}'), "--inputs: not a JSON object: NaN"),
+        (("document", "-i", '{"a": 1, "a": 2}'), "--inputs: not a JSON object: key 'a' occurs twice"),
+        (("document", "-i", "@/nowhere.json"), "--inputs: /nowhere.json: cannot read the file"),
         (("document", "-i", '{"a": 123456789012345678901}'), "instruction: expected a value that RFC 8785 can express"),
         (
             ("document", "-i", '{"a": "\\u0000"}'),
-            ("database: expected values that it takes", "API: inputs: expected text without NUL"),
+            ("the database rejected a value", "API: inputs: expected text without NUL"),
         ),
-        (("document", "-s", "x"), "--source: expected NAME=URI#SHA256"),
-        (("document", "-s", "x=https://host/x"), "--source x: expected the file's SHA-256"),
+        (("document", "-s", "x"), "--source must be NAME=URI"),
+        (("document", "-s", "x=https://host/x"), "--source x: the SHA-256 digest is missing"),
         (("document", "-s", f"../x=https://host/x#{DIGEST}"), "instruction field sources.0.name:"),
         (("document", "-s", f"x=ftp://host/x#{DIGEST}"), "instruction field sources.0.uri:"),
     ],
@@ -141,7 +141,7 @@ def test_what_is_wrong_is_named_and_nothing_is_made(
 def test_no_other_role_may_trigger(world: World, role: str) -> None:
     done = world.api("trigger", "document", REGEN_DATABASE_URL=getattr(world.database, f"{role}_url"))
     assert (done.returncode, done.stdout) == (1, "")
-    assert "`regen trigger` needs regen_api" in done.stderr
+    assert "`regen trigger` needs the role regen_api" in done.stderr
     assert rows(world) == []
 
 

@@ -26,7 +26,7 @@ def test_an_output_that_is_as_it_was(stored: World) -> None:
     ]  # fmt: skip
     assert instruction_digest(instruction()) in lines[4]
     assert lines[6].startswith("not signed: ")
-    assert lines[7] == "not looked at: whether another run gives the same bytes (--rerun)"
+    assert lines[7] == "not checked: whether a second run writes the same bytes (--rerun)"
 
 
 @pytest.mark.parametrize("name", ["a.txt", "manifest.json", "provenance.intoto.jsonl"])
@@ -64,4 +64,4 @@ def test_a_job_without_an_output(either: World, status: str) -> None:
     getattr(either, status)("j")
     done = either.regen("verify", "j")
     assert (done.returncode, done.stdout) == (3, "")
-    assert f"expected a COMPLETED job, which alone has an output to verify, got {status.upper()}" in done.stderr
+    assert f"is {status.upper()}. Only jobs that regen COMPLETED have outputs to verify" in done.stderr
