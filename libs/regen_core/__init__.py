@@ -1,1 +1,1 @@
-"""The words that every part of regen shares: states, instruction, result, names, digests, tables."""
+"""Values that every part of regen shares: states, errors, instruction, manifest, provenance, names. No I/O."""

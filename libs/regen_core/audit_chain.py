@@ -1,7 +1,7 @@
 """The audit trail's hash chain, recomputed without the database (rule R10).
 
-Each job's events form a chain: an event's hash is over its fields and the hash of the job's event before it. The SQL twin is
-``regen_audit_hash_v1``.
+Each job's events form a chain: an event's hash is over its fields and the hash of the job's event before it. The SQL
+function ``regen_audit_hash_v1`` computes the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 REPAIRED: Final = "repaired"
-"""The key in an event's detail that says the sweep added it later."""
+"""The key in an event's detail that marks it as added later by the sweep."""
 
 SELECT_EVENTS: Final = """
     SELECT id, event, "jobId", status::text, actor, at, detail::text, "prevHash", hash
@@ -29,8 +29,8 @@ SELECT_EVENTS: Final = """
 class AuditRecord:
     """One row of ``"AuditEvent"``.
 
-    ``at`` is UTC without a zone. ``detail`` is PostgreSQL's text of the jsonb value, because a JSON number read as a float
-    and written again need not be the same text.
+    ``at`` is UTC without a zone. ``detail`` is PostgreSQL's text of the jsonb value, because a JSON number
+    can change when it is read as a float and written again.
     """
 
     id: int
@@ -46,16 +46,16 @@ class AuditRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChainFault:
-    """Where a chain is broken: the event, and what was expected."""
+    """A broken link of a chain."""
 
     event_id: int
     message: str
 
 
 def event_hash(record: AuditRecord) -> str:
-    """The hash that ``record`` must carry: 64 hex digits.
+    """Return the correct hash of ``record``: 64 hex digits.
 
-    SHA-256 over a version, then each field as ``<bytes of UTF-8>:<text>``, or ``-`` where there is none, each followed by a
+    SHA-256 over a version, then each field as ``<bytes of UTF-8>:<text>``, or ``-`` if null, each followed by a
     comma.
     """
     at = f"{record.at:%Y-%m-%dT%H:%M:%S}.{record.at.microsecond // 1000:03d}Z"
@@ -64,17 +64,21 @@ def event_hash(record: AuditRecord) -> str:
 
 
 def verify_chain(records: Iterable[AuditRecord]) -> list[ChainFault]:
-    """Every fault in one job's events, given oldest first; empty means that nothing was changed, removed or put between.
+    """Return every fault in one job's events, oldest first; empty if none was changed, removed or inserted.
 
-    What a chain cannot show is the removal of its last events.
+    A chain cannot show that its last events were removed.
     """
     faults = []
     previous: str | None = None
     for record in records:
         if record.prev_hash != previous:
-            faults.append(ChainFault(record.id, f"prevHash: expected {previous or 'none'}, got {record.prev_hash or 'none'}"))
+            faults.append(
+                ChainFault(
+                    record.id, f"prevHash is {record.prev_hash or 'null'}, but the event before it has {previous or 'none'}"
+                )
+            )
         if record.hash != event_hash(record):
-            faults.append(ChainFault(record.id, f"hash: expected {event_hash(record)}, got {record.hash}"))
+            faults.append(ChainFault(record.id, f"hash is {record.hash}, but its fields give {event_hash(record)}"))
         previous = record.hash
     return faults
 

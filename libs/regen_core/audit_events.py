@@ -9,7 +9,7 @@ STARTED: Final = "REGEN_JOB_STARTED"
 COMPLETED: Final = "REGEN_JOB_COMPLETED"
 FAILED: Final = "REGEN_JOB_FAILED"
 ADOPTED: Final = "REGEN_JOB_ADOPTED"
-"""The row's history began before regen was installed; the event's status is the one it was found in."""
+"""The row is older than the installation of regen. The event's status is the one that the row had."""
 
 LIFECYCLE: Final = (LOCKED, STARTED, COMPLETED, FAILED)
-"""In the order in which a job meets them."""
+"""In the order of a job's life."""

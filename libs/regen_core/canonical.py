@@ -1,4 +1,4 @@
-"""One byte form for one value: RFC 8785 (JSON Canonicalization Scheme), and its digest (rule R11)."""
+"""Canonical JSON (RFC 8785) and its digest (rule R11)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from regen_core.errors import ValidationFailed
 
 
 def canonical_json(value: Any) -> bytes:
-    """UTF-8 bytes of ``value`` by RFC 8785.
+    """Return ``value`` as canonical JSON, UTF-8.
 
     Raises:
-        ValidationFailed: a number beyond IEEE 754 doubles or 2^53, a key that is no string, a lone surrogate.
+        ValidationFailed: a number beyond IEEE 754 doubles or 2^53, a key that is not a string, or a lone surrogate.
     """
     try:
         return rfc8785.dumps(value)

@@ -1,7 +1,7 @@
-"""The result envelope: what execute's supervisor tells publish, in a volume that the executor cannot write.
+"""The result envelope: the report of execute's supervisor to publish, in a volume that the executor cannot write.
 
-Written whole by rename, read once. What the executor said of its artifacts is inside and untrusted: publish checks every
-file itself.
+The supervisor writes it once, by rename; publish reads it once. The executor's description of its artifacts is untrusted:
+publish checks every file itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_ENVELOPE_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class DeclaredArtifact:
-    """A file that the executor says it left in ``out``."""
+    """A file in ``out``, as the executor describes it."""
 
     name: str
     media_type: str
@@ -29,7 +29,7 @@ class DeclaredArtifact:
 
 @dataclass(frozen=True, slots=True)
 class ResultEnvelope:
-    """How the run ended. ``error`` is None exactly when the executor returned a result."""
+    """The outcome of a run. ``error`` is None if and only if the executor returned a result."""
 
     executor: str
     executor_version: str
@@ -41,7 +41,7 @@ class ResultEnvelope:
     usage: Mapping[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """A JSON object of plain values."""
+        """Return a JSON object."""
         return {
             "version": ENVELOPE_VERSION,
             "executor": self.executor,
@@ -56,7 +56,7 @@ class ResultEnvelope:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ResultEnvelope:
-        """The envelope in ``value``.
+        """Parse an envelope.
 
         Raises:
             ValueError: a field is missing, of another type, or of another version.

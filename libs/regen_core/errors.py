@@ -1,7 +1,7 @@
 """The errors of a job, named by what the caller does next.
 
 ``JobError`` is the value that becomes ``errorJson`` (contract section 3). The exceptions below carry the classification
-with which the job ends when nobody catches them.
+that the job gets if they are not handled.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_ERROR_BYTES = 16 * 1024
-"""The size of ``errorJson`` at the most, in bytes of UTF-8 JSON."""
+"""Maximum size of ``errorJson``, in bytes of UTF-8 JSON."""
 
 
 class Classification(StrEnum):
-    """What kind of failure ended a job."""
+    """The kind of failure that ended a job."""
 
     VALIDATION = "validation"
     CAPPED = "capped"
@@ -34,7 +34,7 @@ class Classification(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobError:
-    """Why a job failed: one sentence for a person, and data for machines. Never a secret, never a whole stack trace."""
+    """Why a job failed: a message for people, and data for programs. Never a secret or a whole stack trace."""
 
     classification: Classification
     message: str
@@ -42,7 +42,7 @@ class JobError:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """The ``errorJson`` object, cut down to ``MAX_ERROR_BYTES``: first the detail goes, then the message's end."""
+        """Return the ``errorJson`` object, at most ``MAX_ERROR_BYTES``: detail is cut first, then the message."""
         whole = self._as_dict(self.message, dict(self.detail))
         if _size(whole) <= MAX_ERROR_BYTES:
             return whole
@@ -70,12 +70,12 @@ def _size(value: dict[str, Any]) -> int:
 
 
 class RegenError(Exception):
-    """The root of the tree. ``detail`` is safe to store: no secrets."""
+    """The base class of regen's errors. ``detail`` contains no secrets and can be stored."""
 
     classification: ClassVar[Classification] = Classification.INTERNAL
     retryable: ClassVar[bool] = False
     reason: ClassVar[str | None] = None
-    """One word that ``detail.reason`` of the job's error holds, for those whom metrics and alerts tell apart."""
+    """Value of ``detail.reason`` in the job's error, for metrics and alerts."""
 
     def __init__(self, message: str, **detail: Any) -> None:
         super().__init__(message)
@@ -83,29 +83,29 @@ class RegenError(Exception):
         self.detail = detail
 
     def as_job_error(self) -> JobError:
-        """The ``errorJson`` with which the job ends when this error decides it."""
+        """Return the job error for this exception."""
         named = {} if self.reason is None else {"reason": self.reason}
         return JobError(self.classification, self.message, self.retryable, named | self.detail)
 
 
 class ValidationFailed(RegenError):
-    """The instruction is wrong; the same instruction will fail again. ``message`` names the field."""
+    """The instruction is invalid, and fails again if retried. ``message`` names the field."""
 
     classification = Classification.VALIDATION
 
 
 class OutputRefused(RegenError):
-    """What the executor left is no acceptable output: a link, a bad name, too many, too large, a wrong digest."""
+    """The executor's output is not acceptable: a link, an invalid name, too many or too large files, a wrong digest."""
 
     classification = Classification.OUTPUT
 
 
 class OutputExists(OutputRefused):
-    """Other bytes lie at our key. Nothing is overwritten (rule R4)."""
+    """The key holds other bytes. Nothing is overwritten (rule R4)."""
 
 
 class StoreUnavailable(RegenError):
-    """The store cannot be reached or answers 5xx; the same put may be tried again."""
+    """The store is unreachable or returns 5xx. The put can be retried."""
 
     classification = Classification.LOST
     retryable = True
@@ -113,7 +113,7 @@ class StoreUnavailable(RegenError):
 
 
 class StoreUnsafe(RegenError):
-    """The store ignores conditional puts, so nothing can be written once and only once."""
+    """The store ignores conditional puts, so regen cannot prevent overwrites."""
 
     reason = "StoreUnsafe"
 
@@ -126,19 +126,19 @@ class SourceUnavailable(RegenError):
 
 
 class DatabaseUnavailable(RegenError):
-    """The database cannot be reached; the same call may be tried again."""
+    """The database is unreachable. The call can be retried."""
 
     classification = Classification.LOST
     retryable = True
 
 
 class NotOurs(RegenError):
-    """An object of our name exists that we did not make. It is refused, never adopted (rule R2)."""
+    """An object with our name exists that regen did not create. It is refused, never adopted (rule R2)."""
 
 
 class FenceTaken(RegenError):
-    """Another process started this job already (rule R3)."""
+    """Another process has already started this job (rule R3)."""
 
 
 class SettingsInvalid(RegenError):
-    """A setting is wrong; ``message`` names the variable and what was expected. The program does not start."""
+    """A setting is invalid. ``message`` names the variable and what is expected. The program does not start."""

@@ -9,7 +9,7 @@ _RANDOM_BITS = 74
 
 
 def new_job_id() -> str:
-    """32 lower-case hex digits of a UUID of version 7 (RFC 9562, section 5.7) without its dashes.
+    """Return a UUID version 7 (RFC 9562, section 5.7) as 32 lower-case hex digits without dashes.
 
     The first 12 are milliseconds of the epoch; 74 bits are random.
     """

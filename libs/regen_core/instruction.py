@@ -12,11 +12,11 @@ from regen_core.names import is_artifact_name
 
 MAX_SOURCES = 64
 LEVELS: Final = 200
-"""From so many levels of arrays and objects on the guard of inserts refuses an instruction: parsers recurse."""
+"""The guard of inserts refuses instructions with this many levels of arrays and objects: parsers recurse."""
 
 
 class Source(BaseModel):
-    """A file that the trusted part of the pod fetches and checks before the executor starts."""
+    """A file that ``prepare`` fetches and checks before the executor starts."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -34,7 +34,7 @@ class Source(BaseModel):
 
     @field_validator("uri")
     @classmethod
-    def _uri_has_a_scheme_that_we_fetch(cls, uri: str) -> str:
+    def _uri_has_a_supported_scheme(cls, uri: str) -> str:
         if urlsplit(uri).scheme not in {"https", "http", "s3", "file"}:
             msg = "expected a URI with scheme https, http, s3 or file"
             raise ValueError(msg)
@@ -42,7 +42,7 @@ class Source(BaseModel):
 
 
 class Instruction(BaseModel):
-    """What a job is asked to do. It never changes after the insert (rule R6)."""
+    """What a job does. It never changes after the insert (rule R6)."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -62,10 +62,10 @@ class Instruction(BaseModel):
 
 
 def parse_instruction(value: Any) -> Instruction:
-    """The instruction in ``value``, a JSON value as psycopg or ``json`` give it.
+    """Parse an instruction from a JSON value.
 
     Raises:
-        ValidationFailed: names the first wrong field and what was expected.
+        ValidationFailed: the message names the first invalid field and what is expected.
     """
     try:
         instruction = Instruction.model_validate(value)
@@ -75,12 +75,12 @@ def parse_instruction(value: Any) -> Instruction:
         raise ValidationFailed(f"instruction field {field}: {first['msg']}", field=field) from error
     if _reaches(value, LEVELS):
         msg = f"instruction field inputs: expected fewer than {LEVELS} levels of arrays and objects, itself included"
-        raise ValidationFailed(msg, field="inputs")  # nothing else in it nests
+        raise ValidationFailed(msg, field="inputs")  # no other field nests
     return instruction
 
 
 def _reaches(value: Any, level: int) -> bool:
-    """Whether anything lies within as many arrays and objects, as the guard's ``$.**{level}`` counts them."""
+    """Return whether ``value`` has that many nested levels, as the guard's ``$.**{level}`` counts them."""
     found = [value]
     for _ in range(level):
         found = [

@@ -1,6 +1,7 @@
-"""Logs of the long-running programs on standard error: JSON, or lines for a person at a terminal.
+"""Configure logs of the long-running programs: JSON on standard error, or plain lines on a terminal.
 
-Only programs that have structlog import this. No secret is ever in a line: values are given by name, never whole objects.
+Only programs that install structlog import this. Log calls pass values by name, never whole objects, so that no line
+contains a secret.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ _STANDARD_ERROR: Final = 2
 
 
 def configure_logs(level: str, *, quiet: Iterable[str]) -> None:
-    """Sends structlog and the standard library's loggers through one formatter.
+    """Format structlog's and the standard library's loggers alike.
 
     Args:
         level: debug, info, warning or error.
-        quiet: loggers of libraries that are heard from WARNING on, or from INFO on where ``level`` is debug.
+        quiet: library loggers to limit to WARNING, or to INFO if ``level`` is debug.
     """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -38,7 +39,7 @@ def configure_logs(level: str, *, quiet: Iterable[str]) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    # Never with local variables, which structlog shows by default: tokens and passwords are among them.
+    # Without local variables, which structlog shows by default: they include tokens and passwords.
     as_dictionaries = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
     tail: list[Any] = (
         [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]

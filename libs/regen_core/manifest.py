@@ -1,6 +1,6 @@
-"""What publish leaves: the manifest beside the artifacts, and the output rows (contract sections 2 and 4).
+"""The manifest beside the artifacts, and the output rows (contract sections 2 and 4).
 
-The provenance that lies there too is in ``regen_core.provenance``.
+The provenance is in ``regen_core.provenance``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class OutputRow:
     media_type: str
 
     def as_json(self) -> dict[str, Any]:
-        """The object that ``regen_complete_v1`` takes, keyed by the columns' names."""
+        """Return the parameter of ``regen_complete_v1``, keyed by column name."""
         return {
             "name": self.name,
             "ref": self.ref,
@@ -37,22 +37,22 @@ class OutputRow:
 
 @dataclass(frozen=True, slots=True)
 class ProvenanceObject:
-    """The provenance's object beside the manifest. It is no output: it holds times, and rule R11 is about outputs."""
+    """The provenance beside the manifest. It is not an output: it contains times, and rule R11 covers outputs only."""
 
     name: str
     sha256: str
     size_bytes: int
 
     def as_json(self) -> dict[str, Any]:
-        """The manifest's field ``provenance``."""
+        """Return the manifest's field ``provenance``."""
         return {"name": self.name, "sha256": self.sha256, "sizeBytes": self.size_bytes}
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """``manifest.json``: a pure function of the instruction, the envelope and the checked files, so a repeat is equal.
+    """``manifest.json``: a pure function of the instruction, the envelope and the checked files, so that a repeat is equal.
 
-    ``provenance`` is None while the provenance is made, and in manifests of releases that made none.
+    ``provenance`` is None while the provenance is created.
     """
 
     job_id: str
@@ -68,7 +68,7 @@ class Manifest:
     provenance: ProvenanceObject | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The JSON value, artifacts by name."""
+        """Return the JSON value, artifacts sorted by name."""
         provenance = {} if self.provenance is None else {"provenance": self.provenance.as_json()}
         return {
             "version": 1,
@@ -85,5 +85,5 @@ class Manifest:
         }
 
     def as_bytes(self) -> bytes:
-        """Canonical JSON (RFC 8785), UTF-8."""
+        """Return canonical JSON (RFC 8785), UTF-8."""
         return canonical_json(self.as_json())

@@ -1,4 +1,4 @@
-"""Every name that two parts must agree on (contract sections 3 to 5)."""
+"""Names that two or more programs use (contract sections 3 to 5)."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ CONTAINER_EXECUTE: Final = "execute"
 CONTAINER_PUBLISH: Final = "publish"
 
 EXIT_FENCED: Final = 64
-"""The exit status of a pod that found its job's fence taken."""
+"""Exit status of a pod whose job's fence is already taken."""
 
 MANIFEST_NAME: Final = "manifest.json"
 PROVENANCE_NAME: Final = "provenance.intoto.jsonl"
-"""A bundle of attestations is named so (in-toto Attestation Framework, "Bundle layer specification")."""
+"""Named as the in-toto Attestation Framework requires ("Bundle layer specification")."""
 DEFAULT_BUILDER_ID: Final = "https://regeneration.dev/provenance/builder/v1"
-"""The builder that the provenance names where the settings name none."""
+"""Default builder id in the provenance."""
 LOG_NAME: Final = "executor.log"
-"""What the executor wrote to its standard output and error, beside its outputs; no output itself."""
+"""The executor's standard output and error, beside its outputs; not an output itself."""
 RESERVED_NAMES: Final = frozenset({MANIFEST_NAME, PROVENANCE_NAME, LOG_NAME})
-"""What publish itself puts into a job's folder, and no artifact may be called."""
+"""Files that publish itself writes to a job's folder. No artifact can have these names."""
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _DNS_LABEL_TAIL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -47,19 +47,19 @@ _DNS_LABEL_MAX = 63
 
 
 def is_type(text: str) -> bool:
-    """Whether ``text`` may be an executor's type: ``^[a-z][a-z0-9_]{0,62}$``."""
+    """Return whether ``text`` is a valid type: ``^[a-z][a-z0-9_]{0,62}$``."""
     return _TYPE.fullmatch(text) is not None
 
 
 def is_artifact_name(text: str) -> bool:
-    """Whether ``text`` may name an artifact: one path segment of at most 128 safe characters that is not reserved."""
+    """Return whether ``text`` is a valid artifact name: at most 128 safe characters, not reserved."""
     return _ARTIFACT.fullmatch(text) is not None and text not in RESERVED_NAMES
 
 
 def job_name(job_id: str) -> str:
-    """The name of the Job and of the custom resource of a job.
+    """Return the name of a job's Job and custom resource.
 
-    ``regen-<id>`` where that is a DNS label, else ``regen-`` and the first 40 hex digits of the id's SHA-256
+    ``regen-<id>`` if that is a DNS label, else ``regen-`` and the first 40 hex digits of the id's SHA-256
     (contract section 5).
     """
     if len(NAME_PREFIX) + len(job_id) <= _DNS_LABEL_MAX and _DNS_LABEL_TAIL.fullmatch(job_id):
@@ -68,7 +68,7 @@ def job_name(job_id: str) -> str:
 
 
 def label_value(job_id: str) -> str:
-    """The id as a label's value: itself where a label may hold it, else what follows ``regen-`` in its name."""
+    """Return the id as a label value: the id if it is a valid label, else the part of the job name after ``regen-``."""
     return job_name(job_id).removeprefix(NAME_PREFIX)
 
 
@@ -78,10 +78,10 @@ def artifact_key(job_type: str, job_id: str, name: str) -> str:
 
 
 def ingest_key(cluster: str, namespace: str, name: str) -> str:
-    """The idempotency key of a row made from a custom resource."""
+    """Return the idempotency key of a row created from a custom resource."""
     return f"cr:{cluster}/{namespace}/{name}"
 
 
 def ingest_requester(namespace: str) -> str:
-    """The requester of a row made from a custom resource."""
+    """Return the requester of a row created from a custom resource."""
     return f"cr:{namespace}"

@@ -1,9 +1,9 @@
-"""The provenance of a COMPLETED job: which run made these bytes, of what, and how (docs/provenance.md).
+"""The provenance of a COMPLETED job: which run produced the outputs, from what, and how (docs/provenance.md).
 
 An in-toto Statement, version 1, with the predicate SLSA Provenance, version 1, in a DSSE envelope, version 1: the one line of a
-bundle (in-toto Attestation Framework, "Bundle layer specification"). Here is no cryptography: who holds a key signs and checks.
+bundle (in-toto Attestation Framework, "Bundle layer specification"). Signing and verifying are elsewhere.
 
-The statement is a pure function of the manifest, the sources and the settings, so that a repeat of publish makes equal bytes.
+The statement is a pure function of the manifest, the sources and the settings, so that a repeated publish writes equal bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PREDICATE_TYPE: Final = "https://slsa.dev/provenance/v1"
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 MEDIA_TYPE: Final = "application/vnd.in-toto.bundle"
 BUILD_TYPE: Final = "https://regeneration.dev/provenance/job/v1"
-"""What the parameters below mean: docs/provenance.md."""
+"""Defines the parameters below; see docs/provenance.md."""
 
 FROM_MANIFEST: Final = (
     "subject",
@@ -34,7 +34,7 @@ FROM_MANIFEST: Final = (
     "predicate.buildDefinition.internalParameters",
     "predicate.runDetails.metadata",
 )
-"""Where a statement repeats its manifest, as dotted paths."""
+"""Dotted paths at which a statement repeats its manifest."""
 
 _KINDS: Final = (PAYLOAD_TYPE, STATEMENT_TYPE, PREDICATE_TYPE, BUILD_TYPE)
 _DEPENDENCIES: Final = "predicate.buildDefinition.resolvedDependencies"
@@ -43,7 +43,7 @@ _IMAGE_DIGEST: Final = re.compile(r"@sha256:([0-9a-f]{64})$")
 
 @dataclass(frozen=True, slots=True)
 class SourceDigest:
-    """A source of the instruction: its name, its URI, and the SHA-256 that was checked (64 lower-case hex digits)."""
+    """A source of the instruction: name, URI and verified SHA-256 (64 lower-case hex digits)."""
 
     name: str
     uri: str
@@ -52,11 +52,11 @@ class SourceDigest:
 
 @dataclass(frozen=True, slots=True)
 class Builder:
-    """Who made the outputs.
+    """The installation that produced the outputs.
 
     Attributes:
-        id: the URI by which verifiers know this installation (SLSA: ``builder.id``).
-        image: the image of the pod's containers as the operator named it; None where publish was not told.
+        id: the URI that identifies this installation to verifiers (SLSA: ``builder.id``).
+        image: the image of the pod's containers; None if unknown.
     """
 
     id: str
@@ -65,7 +65,7 @@ class Builder:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One signature of an envelope: over ``pae``, by the key that ``keyid`` hints at (base64 in ``sig``)."""
+    """A signature over ``pae``, in base64. ``keyid`` is a hint at the key."""
 
     keyid: str
     sig: str
@@ -73,7 +73,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A DSSE envelope as it was read; without signatures it proves nothing of who wrote it."""
+    """A DSSE envelope. Without signatures it does not prove who wrote it."""
 
     payload: bytes
     statement: Mapping[str, Any]
@@ -82,10 +82,10 @@ class Envelope:
 
 
 def statement(manifest: Mapping[str, Any], sources: Sequence[SourceDigest], builder: Builder) -> dict[str, Any]:
-    """The statement about the artifacts of ``manifest``, which is the manifest's JSON value and holds all of them.
+    """Return the statement for a manifest (its JSON value).
 
     Raises:
-        KeyError, TypeError: it is no manifest of ours.
+        KeyError, TypeError: the manifest is malformed.
     """
     return {
         "_type": STATEMENT_TYPE,
@@ -118,13 +118,13 @@ def statement(manifest: Mapping[str, Any], sources: Sequence[SourceDigest], buil
 
 
 def pae(payload: bytes) -> bytes:
-    """What a signature is over: DSSE's pre-authentication encoding of an in-toto payload."""
+    """Return the bytes to sign: DSSE's pre-authentication encoding of an in-toto payload."""
     kind = PAYLOAD_TYPE.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
 def bundle(payload: bytes, signatures: Sequence[Signature]) -> bytes:
-    """The object's bytes: one envelope, one line."""
+    """Return the bundle: one envelope on one line."""
     envelope = {
         "payloadType": PAYLOAD_TYPE,
         "payload": base64.b64encode(payload).decode("ascii"),
@@ -134,10 +134,10 @@ def bundle(payload: bytes, signatures: Sequence[Signature]) -> bytes:
 
 
 def parse_bundle(content: bytes) -> Envelope:
-    """The one envelope of a bundle of ours.
+    """Parse a bundle of one envelope.
 
     Raises:
-        ValueError: it is no JSON line, no DSSE envelope of an in-toto statement, or more than one.
+        ValueError: the content is not exactly one DSSE envelope of an in-toto statement.
     """
     try:
         raw = json.loads(content)
@@ -151,40 +151,40 @@ def parse_bundle(content: bytes) -> Envelope:
             found["predicate"]["buildDefinition"]["buildType"],
         )
     except (KeyError, TypeError, AttributeError, RecursionError, ValueError) as error:
-        msg = f"expected one DSSE envelope of an in-toto statement, got something else ({error})"
+        msg = f"not one DSSE envelope of an in-toto statement: {error}"
         raise ValueError(msg) from error
     if kinds != _KINDS:
-        msg = f"expected {', '.join(_KINDS)}, got {', '.join(str(one) for one in kinds)}"
+        msg = f"its types are {', '.join(str(one) for one in kinds)}, not {', '.join(_KINDS)}"
         raise ValueError(msg)
     return Envelope(payload, found, signatures, raw)
 
 
 def differences(found: Mapping[str, Any], manifest: Mapping[str, Any], sources: Sequence[SourceDigest] | None) -> list[str]:
-    """Where a statement says something else than the manifest beside it, and the instruction, in words.
+    """Return the differences between a statement and its manifest and instruction.
 
     Args:
         found: the statement.
         manifest: the manifest's JSON value.
-        sources: the instruction's; None where the instruction is not known, and its sources are not compared.
+        sources: the instruction's sources; None to skip them.
 
     Raises:
-        KeyError, TypeError: ``manifest`` is no manifest of ours.
+        KeyError, TypeError: ``manifest`` is malformed.
     """
     wanted = statement(manifest, sources or (), Builder("", None))
     messages = [
-        f"{path}: expected {_short(at(wanted, path))} as the manifest says, got {_short(at(found, path))}"
+        f"{path} is {_short(at(found, path))}, but the manifest has {_short(at(wanted, path))}"
         for path in FROM_MANIFEST
         if at(found, path) != at(wanted, path)
     ]
     dependencies = at(found, _DEPENDENCIES)
-    said = [one for one in dependencies if not _is_image(one)] if isinstance(dependencies, list) else None
-    if sources is not None and said != at(wanted, _DEPENDENCIES):
-        messages.append(f"{_DEPENDENCIES}: expected the sources that the instruction names, got {_short(said)}")
+    attested = [one for one in dependencies if not _is_image(one)] if isinstance(dependencies, list) else None
+    if sources is not None and attested != at(wanted, _DEPENDENCIES):
+        messages.append(f"{_DEPENDENCIES} differs from the instruction's sources: {_short(attested)}")
     return messages
 
 
 def at(found: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path; None where there is none."""
+    """Return the value at a dotted path; None if there is none."""
     value: Any = found
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None
@@ -192,7 +192,7 @@ def at(found: Mapping[str, Any], path: str) -> Any:
 
 
 def without_secrets(uri: str) -> str:
-    """The URI without user, password, query and fragment, where signatures and tokens are: the digest says which bytes."""
+    """Return the URI without user, password, query and fragment, which can contain tokens."""
     parts = urlsplit(uri)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
@@ -229,6 +229,6 @@ def _short(value: Any) -> str:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        msg = f"a string where {type(value).__name__} is"
+        msg = f"{type(value).__name__} in place of a string"
         raise TypeError(msg)
     return value

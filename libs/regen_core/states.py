@@ -1,21 +1,21 @@
-"""The states of a job and the only ways between them (rule R1).
+"""The states of a job and the transitions between them (rule R1).
 
 PENDING
-    The row exists and nothing else is promised. Made by an insert (API, platform application, or an admin's custom
-    resource), never by an update. It leaves when the operator's claim finds a free slot.
+    The row exists, and nothing else. Created by an insert (API, platform application, or an admin's custom resource),
+    never by an update. The operator's claim moves the job on when a slot is free.
 RUNNING
-    One claim has taken the job: ``lockedAt`` is set and never changes. A Kubernetes Job of the fixed name may or may not
-    exist yet. While no fence row exists, launching again is safe; once the pod's first act has taken the fence, nothing
-    ever launches this job again. It leaves when the pod that holds the fence reports, or when the operator proves that
-    nobody will.
+    One claim has taken the job: ``lockedAt`` is set and never changes. The Kubernetes Job may or may not exist
+    yet. While there is no fence row, the operator can safely launch the Job again; once a pod has taken the fence,
+    nothing launches this job again. The job ends when the pod that holds the fence reports, or when the operator finds
+    that no pod will report.
 COMPLETED
     Terminal. ``outputRef`` and ``completedAt`` were set in the transaction that inserted the output rows; the objects were
     in the store, the manifest last, before that transaction began.
 FAILED
     Terminal. ``errorJson`` and ``completedAt`` were set together. A retry is a new job that names this one (rule R7).
 
-One frozen class per legal transition holds only that transition's fields; an impossible mix cannot be written down. The
-guards themselves live in the database: a trigger, and the ``regen_*_v1`` functions.
+One frozen class per legal transition has only that transition's fields, so that invalid combinations cannot be
+constructed. The database enforces the transitions: a trigger, and the ``regen_*_v1`` functions.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class JobStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the row can never change again."""
+        """Whether the job has ended."""
         return not SUCCESSORS[self]
 
     def may_become(self, successor: JobStatus) -> bool:
-        """Whether the table of transitions has an edge from this status to ``successor``."""
+        """Return whether a transition from this status to ``successor`` exists."""
         return successor in SUCCESSORS[self]
 
 
@@ -59,7 +59,7 @@ SUCCESSORS: Mapping[JobStatus, frozenset[JobStatus]] = {
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """How many jobs may be RUNNING at once. ``None`` means no cap of that kind."""
+    """Maximum numbers of RUNNING jobs. ``None`` means no cap of that kind."""
 
     total: int = 20
     per_type: Mapping[str, int] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Claim:
     known_types: frozenset[str]
 
     def without(self, types: frozenset[str]) -> Claim:
-        """The same claim, but of no job of ``types``: they stay PENDING."""
+        """Return this claim without ``types``, whose jobs stay PENDING."""
         if not types:
             return self
         none = dict.fromkeys(types, 0)
@@ -104,7 +104,7 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class FailRun:
-    """RUNNING → FAILED, said by the pod that holds the fence (``regen_fail_run_v1``)."""
+    """RUNNING → FAILED, reported by the pod that holds the fence (``regen_fail_run_v1``)."""
 
     job_id: str
     nonce: str
@@ -112,7 +112,7 @@ class FailRun:
 
 
 class FailCondition(StrEnum):
-    """What the operator relies on when it fails a job; checked again under the row's lock."""
+    """A condition for failing a job; the function checks it again under the row's lock."""
 
     ANY = "any"
     NO_FENCE = "no_fence"
@@ -121,9 +121,9 @@ class FailCondition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """RUNNING → FAILED, said by the operator (``regen_fail_v1``).
+    """RUNNING → FAILED, by the operator (``regen_fail_v1``).
 
-    ``pod_uid`` is given with ``FENCE_HELD_BY`` and only then.
+    ``pod_uid`` is required with ``FENCE_HELD_BY`` and not allowed otherwise.
     """
 
     job_id: str
@@ -133,5 +133,5 @@ class Fail:
 
     def __post_init__(self) -> None:
         if (self.condition is FailCondition.FENCE_HELD_BY) != (self.pod_uid is not None):
-            msg = "Fail.pod_uid: expected a UID with condition fence_held_by and none with any other"
+            msg = "Fail.pod_uid is required with condition fence_held_by and not allowed otherwise"
             raise ValueError(msg)

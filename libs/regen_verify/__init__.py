@@ -1,7 +1,7 @@
-"""What must hold of a regen installation at any moment, checked over frozen facts without any I/O.
+"""The invariants of a regen installation, checked over a frozen snapshot without I/O.
 
-``check`` takes a snapshot and answers every violation in words. Who gathers the facts (``regen fsck``, the demo, the fault
-tests) decides how much it looked at: what was not looked at is ``None`` and is not judged.
+``check`` takes a snapshot and returns every violation. The caller that gathers the snapshot (``regen fsck``, the demo, the
+fault tests) decides what to read. Checks skip facts that are ``None``.
 """
 
 from __future__ import annotations

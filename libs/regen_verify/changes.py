@@ -1,4 +1,4 @@
-"""What may differ between two looks at the same job, for whoever looks twice (rules R1, R4, R5, R6)."""
+"""Compare two snapshots of one job (rules R1, R4, R5, R6)."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ if TYPE_CHECKING:
 
     from regen_verify.records import JobRecord
 
-_REMEDY: Final = "someone bypassed the guards between the two looks: run `regen migrate --check`, and compare with a backup"
+_REMEDY: Final = "someone bypassed the guards between the two snapshots. Run `regen migrate --check`, and compare with a backup"
 _NEVER: Final = ("type", "priority", "requested_by", "retry_of", "created_at", "instruction")
 _SET_ONCE: Final = ("locked_at", "completed_at", "output_ref", "error", "fence")
 
 
 def check_change(before: JobRecord, after: JobRecord) -> list[Violation]:
-    """Everything that changed although it may not; empty means that ``after`` may follow ``before``.
+    """Return every forbidden change; empty if ``after`` can follow ``before``.
 
     Raises:
         ValueError: the two are not the same job.
     """
     if before.id != after.id:
-        msg = f"check_change: expected two looks at one job, got {before.id} and {after.id}"
+        msg = f"check_change: two snapshots of one job are required, got {before.id} and {after.id}"
         raise ValueError(msg)
     return [Violation(Invariant.IMMUTABLE, after.id, message, _REMEDY) for message in _messages(before, after)]
 
 
 def _messages(before: JobRecord, after: JobRecord) -> Iterator[str]:
     if not _reachable(before, after):
-        yield f"status: expected {before.status} or one that follows it, got {after.status}"
-    yield from (f"{field}: expected it never to change" for field in _NEVER if getattr(before, field) != getattr(after, field))
+        yield f"status changed from {before.status} to {after.status}, which no transition allows"
+    yield from (f"{field} changed, but never may" for field in _NEVER if getattr(before, field) != getattr(after, field))
     for field in _SET_ONCE:
         if getattr(before, field) not in (None, getattr(after, field)):
-            yield f"{field}: expected it to be set once, and it changed"
+            yield f"{field} changed after it was set"
     if before.outputs and before.outputs != after.outputs:
-        yield "outputs: expected them never to change"
+        yield "outputs changed, but never may"
     if after.events[: len(before.events)] != before.events:
-        yield "audit events: expected the earlier ones to stay as they were"
+        yield "earlier audit events changed or disappeared"
     yield from _changed_objects(before, after)
 
 
@@ -47,7 +47,7 @@ def _changed_objects(before: JobRecord, after: JobRecord) -> Iterator[str]:
         return
     for ref, found in before.objects.found.items():
         if after.objects.found.get(ref) != found:
-            yield f"object {ref}: expected it never to change"
+            yield f"object {ref} changed, but never may"
 
 
 def _reachable(before: JobRecord, after: JobRecord) -> bool:

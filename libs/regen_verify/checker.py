@@ -1,4 +1,4 @@
-"""Every check in its order, over one job and over a snapshot."""
+"""Run every check, in order, over one job or a snapshot."""
 
 from __future__ import annotations
 
@@ -31,21 +31,23 @@ AUDIT_CHECKS: Final[tuple[Check, ...]] = (trail.chain, trail.complete)
 
 
 def check(snapshot: Snapshot, checks: Collection[Check] = CHECKS) -> list[Violation]:
-    """Every violation: job by job in the snapshot's order, then what names no job that there is, then the cluster's."""
+    """Return every violation: by job, then of events and cluster objects without a job."""
     found = [violation for job in snapshot.jobs for violation in check_job(job, snapshot, checks)]
     return [*found, *_without_row(snapshot), *_left_over(snapshot)]
 
 
 def check_job(job: JobRecord, snapshot: Snapshot, checks: Collection[Check] = CHECKS) -> list[Violation]:
-    """Every violation of one job, in the order of ``checks``."""
+    """Return every violation of one job, in the order of ``checks``."""
     return [violation for one in checks for violation in one(job, snapshot)]
 
 
 def _without_row(snapshot: Snapshot) -> Iterator[Violation]:
     in_cluster = {one.job_id for one in snapshot.cluster or ()}
     for job_id in sorted(snapshot.missing - in_cluster):
-        message = "expected the row of the job that audit events speak of, got none"
-        remedy = "the row was removed behind the guards: restore it from a backup, and find out who has the owner's login"
+        message = "the job's row is missing, but audit events name the job"
+        remedy = (
+            "someone bypassed the guards and deleted the row. Restore it from a backup, and find out who has the owner's login"
+        )
         yield Violation(Invariant.AUDIT_COMPLETE, job_id, message, remedy)
 
 
@@ -54,10 +56,10 @@ def _left_over(snapshot: Snapshot) -> Iterator[Violation]:
     for one in snapshot.cluster or ():
         job = jobs.get(one.job_id)
         if one.job_id in snapshot.missing:
-            message = f"{_named(one)}: expected a row of that job, got none"
+            message = f"{_named(one)} belongs to a job without a row"
             yield Violation(Invariant.CLUSTER, one.job_id, message, _delete(one))
         elif job is not None and one.kind != "RegenerationJob" and _is_stale(job, snapshot):
-            message = f"{_named(one)}: expected it to be gone, since its job is {job.status}"
+            message = f"{_named(one)} still exists, but its job is {job.status}"
             yield Violation(Invariant.CLUSTER, one.job_id, message, _delete(one))
 
 
@@ -72,4 +74,5 @@ def _named(one: ClusterObject) -> str:
 
 
 def _delete(one: ClusterObject) -> str:
-    return f"see that an operator runs; if it stays: kubectl -n {one.namespace} delete {one.kind.lower()} {one.name}"
+    command = f"kubectl -n {one.namespace} delete {one.kind.lower()} {one.name}"
+    return f"check that the operator is running. If the object remains, run {command}"

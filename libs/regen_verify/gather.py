@@ -1,4 +1,4 @@
-"""What the invariants need to know of the database, read in batches by key: never a whole table in memory."""
+"""Read snapshots from the database in batches by key, never a whole table at once."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ EVENTS_PER_PAGE: Final = 20_000
 
 
 class Read(Protocol):
-    """Runs one reading statement and answers all of its rows."""
+    """Runs a read-only statement and returns all rows."""
 
     def __call__(self, statement: LiteralString, parameters: Mapping[str, Any], /) -> list[tuple[Any, ...]]:
-        """The rows."""
+        """Return the rows."""
         ...
 
 
@@ -39,13 +39,13 @@ def snapshots(
     limits: Limits | None = None,
     batch: int = JOBS_PER_BATCH,
 ) -> Iterator[Snapshot]:
-    """Snapshots of up to ``batch`` jobs each, in the order of their ids, until there are no more.
+    """Yield snapshots of up to ``batch`` jobs each, by id.
 
     Args:
-        read: runs a statement; each batch is one statement, and so consistent in itself.
-        ids: of the jobs; None for all.
-        instructions: whether to read the instructions too, which may be large.
-        limits: for the snapshots.
+        read: runs a statement. Each batch is one statement, and so consistent in itself.
+        ids: the jobs' ids; None for all.
+        instructions: also read the instructions, which can be large.
+        limits: limits for the checks.
         batch: jobs per snapshot.
     """
     after = ""
@@ -66,7 +66,7 @@ def snapshots(
 
 
 def jobs_without_row(read: Read, page: int = EVENTS_PER_PAGE) -> Iterator[Snapshot]:
-    """Page by page of the audit trail, a snapshot of the job ids that its events name and no row has."""
+    """Yield a snapshot per page of the audit trail, with the job ids that have events but no row."""
     job_id, event_id = "", 0
     while rows := read(ROWLESS, {"job_id": job_id, "id": event_id, "limit": page}):
         [(job_id, event_id, missing, now)] = rows
@@ -74,7 +74,7 @@ def jobs_without_row(read: Read, page: int = EVENTS_PER_PAGE) -> Iterator[Snapsh
 
 
 def clock(read: Read) -> datetime:
-    """The database's clock."""
+    """Return the database's clock."""
     [(now,)] = read(CLOCK, {})
     return cast("datetime", now)
 

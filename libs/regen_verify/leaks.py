@@ -1,4 +1,4 @@
-"""Secrets where none may be."""
+"""Find secrets in texts that must not contain any."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _SHORTEST: Final = 8
-"""Characters; a shorter word is found in any text by chance."""
+"""Characters. A shorter word occurs in any text by chance."""
 
 
 _PLAIN: Final = re.compile("[A-Za-z0-9_-]+")
-"""What tokens, digests and passwords are made of."""
+"""The characters of tokens, digests and most passwords."""
 
 
 def check_leaks(texts: Mapping[str, str], secrets: Iterable[str]) -> list[Violation]:
-    """Which of the texts (where → what is there) hold one of the secrets; the secret itself is not repeated.
+    """Return a violation for each text (place → text) that contains a secret. The message does not repeat it.
 
     Raises:
-        ValueError: a secret is so short that finding it would say nothing.
+        ValueError: a secret is too short to search for.
     """
     words = set(secrets)
     if any(len(word) < _SHORTEST for word in words):
-        msg = f"check_leaks: expected secrets of {_SHORTEST} characters or more"
+        msg = f"check_leaks: secrets must have at least {_SHORTEST} characters"
         raise ValueError(msg)
     find = _Finder(words)
     return [
-        Violation(Invariant.SECRETS, None, f"{where}: expected no secret, got one", "change the secret, then remove the text")
+        Violation(Invariant.SECRETS, None, f"{where} contains a secret", "rotate the secret, then remove the text")
         for where, text in texts.items()
         if find.any_in(text)
     ]
 
 
 class _Finder:
-    """Finds any of many words in one pass: every job has a nonce, and a log may be as long as there are jobs."""
+    """Finds any of many words in one pass: every job has a nonce, and logs grow with the number of jobs."""
 
     def __init__(self, words: set[str]) -> None:
         self._others = [word for word in words if not _PLAIN.fullmatch(word)]
@@ -47,7 +47,7 @@ class _Finder:
         self._long_enough = re.compile(f"[A-Za-z0-9_-]{{{min(self._by_length, default=1)},}}")
 
     def any_in(self, text: str) -> bool:
-        """Whether one of the words stands anywhere in ``text``, within a longer word too."""
+        """Return whether ``text`` contains one of the words, also as part of a longer word."""
         if any(word in text for word in self._others):
             return True
         return bool(self._by_length) and any(self._within(run) for run in self._long_enough.findall(text))

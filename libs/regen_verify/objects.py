@@ -1,4 +1,4 @@
-"""Checks over a job's objects in the store, against its rows."""
+"""Check a job's stored objects against its rows."""
 
 from __future__ import annotations
 
@@ -20,51 +20,49 @@ if TYPE_CHECKING:
     from regen_verify.records import JobRecord, ObjectRecord, Snapshot
 
 _RESTORE: Final = (
-    "restore the object's first version (bucket versioning), and find out who may write or delete there; a new job makes "
-    "the output anew: `regen trigger --retry-of`"
+    "restore the object's first version (bucket versioning), and find out who has write or delete access. A new job "
+    "recreates the output: `regen trigger --retry-of`"
 )
 _COMPARE_PROVENANCE: Final = (
-    "compare provenance, manifest and rows: one of them was changed after the job completed; a signature, which "
-    "`regen verify --key` checks, tells whether it was the provenance"
+    "compare provenance, manifest and rows: one of them changed after the job completed. `regen verify --key` checks the "
+    "signature, which shows whether it was the provenance"
 )
-_COMPARE: Final = "compare the manifest with the rows: one of the two was changed after the job completed"
+_COMPARE: Final = "compare the manifest with the rows: one of them changed after the job completed"
 
 
 def stored(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
-    """Manifest and outputs lie where the rows say, with the size and digest that the rows say."""
+    """Manifest and outputs exist where the rows say, with the recorded size and digest."""
     del snapshot
     if job.objects is None or job.status is not JobStatus.COMPLETED or job.ended_before_regen:
         return
     if job.output_ref is not None and job.output_ref not in job.objects.found:
-        yield Violation(Invariant.OBJECTS, job.id, f"manifest: expected an object at {job.output_ref}, got none", _RESTORE)
+        yield Violation(Invariant.OBJECTS, job.id, f"the manifest {job.output_ref} is missing", _RESTORE)
     for output in job.outputs:
         found = job.objects.found.get(output.ref)
-        problem = "expected an object, got none" if found is None else _difference(output, found)
+        problem = "the object is missing" if found is None else _difference(output, found)
         if problem:
             yield Violation(Invariant.OBJECTS, job.id, f"output {output.name} at {output.ref}: {problem}", _RESTORE)
 
 
 def manifest(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
-    """The manifest names this job, this instruction and these outputs."""
+    """The manifest lists this job, this instruction and these outputs."""
     del snapshot
     if job.objects is None or job.objects.manifest is None or job.status is not JobStatus.COMPLETED:
         return
     content = parse_manifest(job.objects.manifest)
     if content is None:
-        yield Violation(Invariant.MANIFEST, job.id, "manifest: expected a JSON object, got something else", _COMPARE)
+        yield Violation(Invariant.MANIFEST, job.id, "the manifest is not a JSON object", _COMPARE)
         return
-    for field, wanted in _said_by_rows(job).items():
+    for field, wanted in _fields_from_rows(job).items():
         if content.get(field) != wanted:
-            message = (
-                f"manifest field {field}: expected {_short(wanted)} as the database says, got {_short(content.get(field))}"
-            )
+            message = f"manifest field {field} is {_short(content.get(field))}, but the database has {_short(wanted)}"
             yield Violation(Invariant.MANIFEST, job.id, message, _COMPARE)
 
 
 def provenance(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
-    """The provenance is the one that the manifest names, and says what manifest and instruction say.
+    """The provenance is the one that the manifest lists, and matches manifest and instruction.
 
-    Manifests of releases that made no provenance name none. A signature is not looked at here.
+    Signatures are checked elsewhere.
     """
     del snapshot
     if job.objects is None or job.objects.manifest is None or job.status is not JobStatus.COMPLETED:
@@ -79,7 +77,7 @@ def provenance(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
 
 
 def sources_of(instruction: Any) -> list[SourceDigest]:
-    """The sources that an instruction names; none where it is no instruction of ours."""
+    """Return the sources of an instruction; none if it is malformed."""
     try:
         return [SourceDigest(one["name"], one["uri"], one["sha256"]) for one in instruction.get("sources", ())]
     except (AttributeError, KeyError, TypeError):
@@ -87,24 +85,24 @@ def sources_of(instruction: Any) -> list[SourceDigest]:
 
 
 def provenance_faults(content: dict[str, Any], found: bytes, sources: list[SourceDigest] | None) -> Iterator[str]:
-    """What is wrong with the provenance ``found`` (empty: there is none) beside a manifest, in words.
+    """Yield what is wrong with a provenance beside a manifest.
 
     Args:
         content: the manifest's JSON value.
-        found: the provenance's bytes.
-        sources: the instruction's; None where it is not known.
+        found: the provenance's bytes; empty if it is missing.
+        sources: the instruction's sources; None if unknown.
     """
     named = content.get("provenance")
     if named is None:
         if found:
-            yield "expected none beside a manifest that names none, got one"
+            yield "there is one, but the manifest lists none"
         return
     if not found:
-        yield f"expected an object {PROVENANCE_NAME} beside the manifest, got none"
+        yield f"{PROVENANCE_NAME} is missing beside the manifest"
         return
     wanted = ProvenanceObject(PROVENANCE_NAME, sha256_hex(found), len(found)).as_json()
     if named != wanted:
-        yield f"expected {_short(named)} as the manifest says, got {_short(wanted)}"
+        yield f"it is {_short(wanted)}, but the manifest lists {_short(named)}"
     try:
         envelope = parse_bundle(found)
         yield from differences(envelope.statement, content, sources)
@@ -113,7 +111,7 @@ def provenance_faults(content: dict[str, Any], found: bytes, sources: list[Sourc
 
 
 def parse_manifest(content: bytes) -> dict[str, Any] | None:
-    """The manifest's JSON object; None where it is none."""
+    """Return the manifest's JSON object; None if it is malformed."""
     try:
         value = json.loads(content)
     except ValueError:
@@ -121,7 +119,7 @@ def parse_manifest(content: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _said_by_rows(job: JobRecord) -> dict[str, Any]:
+def _fields_from_rows(job: JobRecord) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "jobId": job.id,
         "type": job.type,
@@ -131,15 +129,15 @@ def _said_by_rows(job: JobRecord) -> dict[str, Any]:
         try:
             fields["instructionSha256"] = instruction_digest(job.instruction)
         except ValidationFailed:
-            fields["instructionSha256"] = "an instruction that RFC 8785 can express"
+            fields["instructionSha256"] = "not computable: RFC 8785 cannot express the instruction"
     return fields
 
 
 def _difference(output: OutputRow, found: ObjectRecord) -> str | None:
     if found.size_bytes != output.size_bytes:
-        return f"expected {output.size_bytes} bytes, got {found.size_bytes}"
+        return f"the object has {found.size_bytes} bytes, but the database recorded {output.size_bytes}"
     if found.sha256 is not None and found.sha256 != output.sha256:
-        return f"expected SHA-256 {output.sha256}, got {found.sha256}"
+        return f"the object has SHA-256 {found.sha256}, but the database recorded {output.sha256}"
     return None
 
 

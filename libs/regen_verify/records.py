@@ -1,4 +1,4 @@
-"""The facts that the invariants are checked over, and what a check answers. All times are UTC without a zone."""
+"""The values that the checks read and return. All times are UTC without a zone."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class Invariant(StrEnum):
-    """What was violated. The rules (R…) are those that the documentation numbers."""
+    """An invariant, with the rules (docs/rules.md) that it checks."""
 
     COLUMNS = "columns"
     """Each status has its columns, and no others (R1, R5)."""
     FENCE = "fence"
-    """A completed job was started once; a waiting one never (R3)."""
+    """A COMPLETED job was started once, a PENDING job never (R3)."""
     OUTPUTS = "outputs"
     """A COMPLETED job has one set of outputs in its own folder, any other job none (R4, R12)."""
     DEADLINE = "deadline"
@@ -32,30 +32,30 @@ class Invariant(StrEnum):
     STARTS = "starts"
     """An executor starts at most once per job (R3)."""
     AUDIT_CHAIN = "audit-chain"
-    """Nobody changed, removed or slipped in an audit event (R10)."""
+    """No audit event was changed, removed or inserted (R10)."""
     AUDIT_COMPLETE = "audit-complete"
-    """There is exactly one event per transition, and it says what the row says (R10)."""
+    """Each transition has exactly one event, and it matches the row (R10)."""
     OBJECTS = "objects"
-    """What an output names lies in the store with its size and digest (R4)."""
+    """Every output's object is in the store, with its size and digest (R4)."""
     MANIFEST = "manifest"
-    """The manifest says what the database says (R12)."""
+    """The manifest matches the database (R12)."""
     PROVENANCE = "provenance"
-    """The provenance that the manifest names is there as it was written, and says what manifest and instruction say."""
+    """The provenance that the manifest lists is unchanged, and matches manifest and instruction."""
     REPRODUCIBLE = "reproducible"
-    """Another run of the same instruction gives the same bytes (R11)."""
+    """A second run of the same instruction writes the same bytes (R11)."""
     CLUSTER = "cluster"
-    """No Job, pod or custom resource is without a row that wants it."""
+    """Every Job, pod and custom resource has a row that requires it."""
     IMMUTABLE = "immutable"
-    """Between two looks a job moved only along the table of transitions, and nothing that never changes did (R1, R4, R6)."""
+    """Between two snapshots a job only made legal transitions, and no immutable value changed (R1, R4, R6)."""
     SECRETS = "secrets"
     """No secret is in a log, an event, a spec, a row or an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing that does not hold: of which job, in words, and what a person does about it.
+    """A violated invariant, its job, and what to do about it.
 
-    ``job_id`` is None where no job is meant.
+    ``job_id`` is None if no job is concerned.
     """
 
     invariant: Invariant
@@ -75,7 +75,7 @@ class FenceRecord:
 
 @dataclass(frozen=True, slots=True)
 class ObjectRecord:
-    """An object in the store: its size in bytes, and its SHA-256 where it was read (None: it was not)."""
+    """A stored object: its size in bytes, and its SHA-256 if it was read."""
 
     size_bytes: int
     sha256: str | None = None
@@ -83,9 +83,9 @@ class ObjectRecord:
 
 @dataclass(frozen=True, slots=True)
 class JobObjects:
-    """What lies in the store of one job: URL → object.
+    """The stored objects of one job, by URL.
 
-    ``manifest`` and ``provenance`` are their content; None where nobody looked. A provenance that is not there is empty.
+    ``manifest`` and ``provenance`` are their content; None if not read. A missing provenance is empty.
     """
 
     found: Mapping[str, ObjectRecord]
@@ -95,13 +95,13 @@ class JobObjects:
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """All that the database holds of a job, and what the store does.
+    """A job's rows and stored objects.
 
     Attributes:
-        instruction: the JSON value; None where it was not read.
+        instruction: the JSON value; None if not read.
         outputs: by name.
         events: oldest first.
-        objects: None where the store was not looked at.
+        objects: None if the store was not read.
     """
 
     id: str
@@ -123,12 +123,12 @@ class JobRecord:
 
     @property
     def adopted_as(self) -> str | None:
-        """The status in which the row was found when regen was installed; None for a job that began under regen."""
+        """The status of the row when regen was installed; None for a job created later."""
         return next((event.status for event in self.events if event.event == ADOPTED), None)
 
     @property
     def ended_before_regen(self) -> bool:
-        """Whether the row was terminal when regen was installed, so that no promise covers it."""
+        """Whether the row was terminal when regen was installed, so that no invariant covers it."""
         return self.adopted_as in {JobStatus.COMPLETED, JobStatus.FAILED}
 
 
@@ -144,27 +144,27 @@ class ClusterObject:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a thing may take before it is a violation."""
+    """How long something can take before it is a violation."""
 
     overdue_after: timedelta = timedelta(hours=2)
-    """From the claim to the end, of jobs that ended too: every deadline of the slowest executor class, and the grace."""
+    """From the claim to the end: every deadline of the slowest executor class plus the grace period."""
     repair_within: timedelta = timedelta(minutes=1)
-    """From a transition to its audit event, where the sweep had to add it."""
+    """From a transition to its audit event, if the sweep has to add it."""
     cleanup_within: timedelta = timedelta(minutes=15)
-    """From a job's end to the end of its Job and pods; a finished Job stays for its TTL."""
+    """From a job's end to the deletion of its Job and pods. A finished Job stays for its TTL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was looked at.
+    """The values to check.
 
     Attributes:
         now: the database's clock.
-        jobs: every job that is judged, or a batch of them.
-        missing: of the job ids that audit events or cluster objects name, those that have no row.
-        cluster: None where Kubernetes was not looked at.
-        starts: job id → executor starts that a counter outside the pods saw; None where there was none.
-        limits: how long a thing may take.
+        jobs: the jobs to check.
+        missing: job ids of audit events or cluster objects that have no row.
+        cluster: None if Kubernetes was not read.
+        starts: executor starts by job id, counted outside the pods; None if not counted.
+        limits: limits for the checks.
     """
 
     now: datetime

@@ -1,4 +1,4 @@
-"""Checks over a job's own rows: columns, fence, outputs, deadline."""
+"""Check a job's own rows: columns, fence, outputs, deadline."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ if TYPE_CHECKING:
     from regen_verify.records import JobRecord, Snapshot
 
 _TAMPERED: Final = (
-    "the guards do not let this be written: run `regen migrate --check`, then find out who has the owner's or a "
-    "superuser's login, and restore the rows from a backup"
+    "someone bypassed the guards. Run `regen migrate --check`, find out who has the owner's or a superuser's login, and "
+    "restore the rows from a backup"
 )
 
-_END_IT: Final = "see that an operator runs and leads (its log, the Lease regen-operator): its sweep ends such a job"
+_END_IT: Final = "check that an operator is running and leads (its log, the Lease regen-operator). Its sweep fails such a job"
 _ENDED_LATE: Final = (
-    "the outcome stands and nothing is to be repaired: see in the logs of that time whether an operator led and reached "
-    "database and API; where an outage explains it, or a class may take longer, give a longer limit "
-    "(`regen fsck --overdue-after`)"
+    "the outcome is valid and needs no repair. Check the logs of that time: did an operator lead and reach database and "
+    "Kubernetes? If an outage explains it, or the class is allowed to take longer, raise `regen fsck --overdue-after`"
 )
 
 _COLUMNS: Final = {
@@ -33,11 +32,11 @@ _COLUMNS: Final = {
     JobStatus.COMPLETED: (True, True, True, False),
     JobStatus.FAILED: (True, True, False, True),
 }
-"""Which of lockedAt, completedAt, outputRef and errorJson a status has."""
+"""Which of lockedAt, completedAt, outputRef and errorJson each status has."""
 
 
 def columns(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
-    """Each status has its columns and no others."""
+    """Each status has exactly its columns."""
     del snapshot
     if job.ended_before_regen:
         return
@@ -49,54 +48,53 @@ def columns(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
     }
     for (name, value), wanted in zip(values.items(), _COLUMNS[job.status], strict=True):
         if (value is not None) != wanted:
-            expected, found = ("a value", "none") if wanted else ("none", "one")
-            message = f"{name}: expected {expected} in a {job.status} job, got {found}"
+            message = f"{name} is {'missing' if wanted else 'set'} in a {job.status} job"
             yield Violation(Invariant.COLUMNS, job.id, message, _TAMPERED)
     if job.status is JobStatus.FAILED and job.error is not None and not isinstance(job.error, dict):
-        message = f"errorJson: expected an object in a FAILED job, got {type(job.error).__name__}"
+        message = f"errorJson is not an object but {type(job.error).__name__} in a FAILED job"
         yield Violation(Invariant.COLUMNS, job.id, message, _TAMPERED)
 
 
 def fence(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
-    """A PENDING job was never started, a COMPLETED one was."""
+    """A PENDING job was never started; a COMPLETED job was."""
     del snapshot
     if job.status is JobStatus.PENDING and job.fence is not None:
-        message = f"fence: expected none in a PENDING job, got that of pod {job.fence.pod_name}"
+        message = f"pod {job.fence.pod_name} holds the fence of a PENDING job"
         yield Violation(Invariant.FENCE, job.id, message, _TAMPERED)
     if job.status is JobStatus.COMPLETED and job.fence is None and not job.ended_before_regen:
-        message = "fence: expected that of the pod which ran the COMPLETED job, got none"
+        message = "the fence of the pod that ran the COMPLETED job is missing"
         yield Violation(Invariant.FENCE, job.id, message, _TAMPERED)
 
 
 def outputs(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
-    """A COMPLETED job has outputs, all beside its manifest and in its own folder; any other job has none."""
+    """A COMPLETED job has outputs, all beside its manifest in its own folder. Other jobs have none."""
     del snapshot
     if job.status is not JobStatus.COMPLETED:
         if job.outputs:
-            message = f"outputs: expected none of a {job.status} job, got {len(job.outputs)}"
+            message = f"a {job.status} job has {len(job.outputs)} outputs"
             yield Violation(Invariant.OUTPUTS, job.id, message, _TAMPERED)
         return
     if job.ended_before_regen:
         return
     if not job.outputs:
-        message = "outputs: expected at least one of a COMPLETED job, got none"
+        message = "a COMPLETED job has no outputs"
         yield Violation(Invariant.OUTPUTS, job.id, message, _TAMPERED)
     own = "/" + quote(artifact_key(job.type or "", job.id, MANIFEST_NAME))
     if job.output_ref is None or not job.output_ref.endswith(own):
-        message = f"outputRef: expected a URL that ends in {own}, got {job.output_ref or 'none'}"
+        message = f"outputRef does not end in {own}: {job.output_ref or 'none'}"
         yield Violation(Invariant.OUTPUTS, job.id, message, _TAMPERED)
         return
     folder = job.output_ref.removesuffix(MANIFEST_NAME)
     for output in job.outputs:
         if output.ref != folder + quote(output.name):
-            message = f"output {output.name}: expected its object at {folder + quote(output.name)}, got {output.ref}"
+            message = f"output {output.name} is at {output.ref}, not {folder + quote(output.name)}"
             yield Violation(Invariant.OUTPUTS, job.id, message, _TAMPERED)
 
 
 def deadline(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
-    """A claimed job ends in time: one that ended did, one that runs still may.
+    """A claimed job ends in time.
 
-    A job that was RUNNING when regen was installed was claimed by somebody else: only that it ends is judged, not when it did.
+    A job that was RUNNING when regen was installed was claimed by another program: this checks only that it ends, not when.
     """
     if job.status is JobStatus.PENDING or job.locked_at is None:
         return
@@ -109,13 +107,13 @@ def deadline(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
     took = ended - job.locked_at
     if took > snapshot.limits.overdue_after:
         wanted = round(snapshot.limits.overdue_after.total_seconds())
-        got = "none" if job.status is JobStatus.RUNNING else f"one after {ceil(took.total_seconds())} s"
-        message = f"expected an end within {wanted} s of the claim at {job.locked_at:%Y-%m-%dT%H:%M:%S}Z, got {got}"
+        state = "has not ended" if job.status is JobStatus.RUNNING else f"ended after {ceil(took.total_seconds())} s, not"
+        message = f"the job claimed at {job.locked_at:%Y-%m-%dT%H:%M:%S}Z {state} within {wanted} s"
         yield Violation(Invariant.DEADLINE, job.id, message, remedy)
 
 
 def starts(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
-    """Nobody saw the executor start twice, or start without a fence, or complete without a start."""
+    """The executor started at most once, never without a fence, and always before COMPLETED."""
     if snapshot.starts is None:
         return
     count = snapshot.starts.get(job.id, 0)
@@ -124,5 +122,5 @@ def starts(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
     if not least <= count <= most:
         wanted = str(most) if least == most else f"{least} to {most}"
         fenced = "a" if job.fence is not None else "no"
-        message = f"executor starts: expected {wanted} of a {job.status} job with {fenced} fence, got {count}"
-        yield Violation(Invariant.STARTS, job.id, message, "a fault of regen: keep the pods' logs, and report it")
+        message = f"the executor of a {job.status} job with {fenced} fence started {count} times, not {wanted}"
+        yield Violation(Invariant.STARTS, job.id, message, "this is a bug in regen. Keep the pods' logs and report it")

@@ -1,4 +1,4 @@
-"""Checks over a job's audit events: the chain, and that they say what the rows say (rule R10)."""
+"""Check a job's audit events: their hash chain, and that they match the rows (rule R10)."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from regen_verify.records import JobRecord, Snapshot
 
 _TAMPERED: Final = (
-    "someone with the owner's or a superuser's login changed the trail: keep the database as it is, and compare with an "
-    "earlier `regen audit export`"
+    "someone with the owner's or a superuser's login changed the trail. Preserve the database as it is, and compare it with "
+    "an earlier `regen audit export`"
 )
 _MISSING: Final = (
-    "see that an operator runs: its sweep adds the event, marked repaired; older ones are added by "
-    "`SELECT * FROM regen_audit_repair_v1(1000)` as a login with the operator's role"
+    "check that the operator is running: its sweep adds the event, marked repaired. For older ones run "
+    "`SELECT * FROM regen_audit_repair_v1(1000)` with a login that has the operator's role"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """An event that the rows call for; ``at`` is None where a row lacks the stamp."""
+    """An event that the rows require. ``at`` is None if the row lacks the time."""
 
     event: str
     status: JobStatus
@@ -40,24 +40,24 @@ class Expected:
 
 
 def chain(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
-    """Every event's hash is right, and names the event before it."""
+    """Every event has the correct hash and names the event before it."""
     del snapshot
     for fault in verify_chain(job.events):
         yield Violation(Invariant.AUDIT_CHAIN, job.id, f"audit event {fault.event_id}: {fault.message}", _TAMPERED)
 
 
 def complete(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
-    """Each event that the rows call for is there once and says the same; there is no other; they are in order."""
+    """Every event that the rows require exists once and matches them; there are no others; all are in order."""
     wanted = {expected.event: expected for expected in expected_events(job)}
     counts = Counter(event.event for event in job.events)
     for name, expected in wanted.items():
         if not counts[name] and _is_due(expected, snapshot):
-            message = f"audit event {name}: expected one, got none"
+            message = f"audit event {name} is missing"
             yield Violation(Invariant.AUDIT_COMPLETE, job.id, message, _MISSING)
     for name, count in counts.items():
         most = 1 if name in wanted or name == ADOPTED else 0
         if count > most:
-            message = f"audit event {name}: expected {most or 'none'} of this {job.status} job, got {count}"
+            message = f"audit event {name} occurs {count} times in this {job.status} job, not {most}"
             yield Violation(Invariant.AUDIT_COMPLETE, job.id, message, _TAMPERED)
     for event in job.events:
         if event.event in wanted:
@@ -65,12 +65,12 @@ def complete(job: JobRecord, snapshot: Snapshot) -> Iterator[Violation]:
     written = [LIFECYCLE.index(event.event) for event in job.events if event.event in LIFECYCLE and not is_repaired(event)]
     if written != sorted(written):
         names = ", ".join(LIFECYCLE[place] for place in written)
-        message = f"audit events: expected them in the order of a job's life, got {names}"
+        message = f"audit events are out of order: {names}"
         yield Violation(Invariant.AUDIT_COMPLETE, job.id, message, _TAMPERED)
 
 
 def expected_events(job: JobRecord) -> list[Expected]:
-    """What the row and the fence call for, in order."""
+    """Return the events that the row and the fence require, in order."""
     if job.status is JobStatus.PENDING or job.ended_before_regen:
         return []
     events = []
@@ -83,14 +83,14 @@ def expected_events(job: JobRecord) -> list[Expected]:
     if job.status is JobStatus.COMPLETED:
         events.append(Expected(COMPLETED, job.status, job.completed_at, {"outputRef": job.output_ref}))
     if job.status is JobStatus.FAILED:
-        error = job.error if isinstance(job.error, dict) else {}  # what else it is, the check of the columns tells
+        error = job.error if isinstance(job.error, dict) else {}  # the check of the columns reports anything else
         detail = {"classification": error.get("classification"), "retryable": error.get("retryable")}
         events.append(Expected(FAILED, job.status, job.completed_at, detail))
     return events
 
 
 def is_repaired(event: AuditRecord) -> bool:
-    """Whether the sweep added the event later."""
+    """Return whether the sweep added the event later."""
     return _detail(event).get(REPAIRED) is True
 
 
@@ -118,5 +118,5 @@ def _differences(job: JobRecord, event: AuditRecord, expected: Expected) -> Iter
         ("detail", _text(said), _text(expected.detail)),
     ):
         if found != wanted:
-            message = f"audit event {event.id} ({event.event}): {field}: expected {wanted} as the rows say, got {found}"
+            message = f"audit event {event.id} ({event.event}): {field} is {found}, but the rows have {wanted}"
             yield Violation(Invariant.AUDIT_COMPLETE, job.id, message, _TAMPERED)

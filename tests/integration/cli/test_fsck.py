@@ -64,7 +64,7 @@ def test_a_violation_is_said_in_words_with_what_to_do(world: World) -> None:
     assert done.returncode == 5
     first, second, *_, last = done.stdout.splitlines()
     assert first.startswith("VIOLATION objects: job j: output a.txt at file://")
-    assert first.endswith(": expected an object, got none")
+    assert first.endswith(": the object is missing")
     assert second.startswith("  what to do: restore the object's first version")
     assert last == "violations: 1"
 
@@ -206,9 +206,9 @@ def test_what_no_row_wants_is_found_in_the_cluster(world: World, kubectl: str) -
     report = json.loads(done.stdout)
     assert report["cluster"] == "4 objects"
     assert [(one["invariant"], one["message"]) for one in report["violations"]] == [
-        ("cluster", "Pod regen-runs/regen-waits-x: expected it to be gone, since its job is PENDING"),
-        ("cluster", "Pod regen-runs/regen-nobody-x: expected a row of that job, got none"),
-        ("cluster", "RegenerationJob regen/mine: expected a row of that job, got none"),
+        ("cluster", "Pod regen-runs/regen-waits-x still exists, but its job is PENDING"),
+        ("cluster", "Pod regen-runs/regen-nobody-x belongs to a job without a row"),
+        ("cluster", "RegenerationJob regen/mine belongs to a job without a row"),
     ]
 
 

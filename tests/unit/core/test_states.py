@@ -42,5 +42,5 @@ def test_every_status_reaches_an_end() -> None:
     ("condition", "pod_uid"), [(FailCondition.FENCE_HELD_BY, None), (FailCondition.ANY, "uid"), (FailCondition.NO_FENCE, "uid")]
 )
 def test_a_failure_names_a_pod_with_the_condition_that_needs_one(condition: FailCondition, pod_uid: str | None) -> None:
-    with pytest.raises(ValueError, match=r"Fail\.pod_uid: expected"):
+    with pytest.raises(ValueError, match=r"Fail\.pod_uid is required"):
         Fail("j", LOST, condition, pod_uid)

@@ -69,28 +69,28 @@ def test_a_row_that_was_changed_differs_from_its_events() -> None:
     [(invariant, message)] = found(replace(COMPLETED, priority=9))
     assert invariant is Invariant.AUDIT_COMPLETE
     assert message == (
-        'audit event 1 (REGEN_JOB_LOCKED): detail: expected {"priority": 9, "type": "document"} as the rows say, got '
-        '{"priority": 3, "type": "document"}'
+        'audit event 1 (REGEN_JOB_LOCKED): detail is {"priority": 3, "type": "document"}, '
+        'but the rows have {"priority": 9, "type": "document"}'
     )
 
 
 def test_an_event_that_is_there_twice() -> None:
     twice = chained([*COMPLETED.events, replace(COMPLETED.events[-1], id=9)])
     assert found(replace(COMPLETED, events=twice)) == [
-        (Invariant.AUDIT_COMPLETE, "audit event REGEN_JOB_COMPLETED: expected 1 of this COMPLETED job, got 2")
+        (Invariant.AUDIT_COMPLETE, "audit event REGEN_JOB_COMPLETED occurs 2 times in this COMPLETED job, not 1")
     ]
 
 
 def test_an_event_that_nothing_calls_for() -> None:
     other = replace(COMPLETED.events[-1], id=9, event="REGEN_JOB_FAILED")
     messages = [message for _, message in found(replace(COMPLETED, events=chained([*COMPLETED.events, other])))]
-    assert messages == ["audit event REGEN_JOB_FAILED: expected none of this COMPLETED job, got 1"]
+    assert messages == ["audit event REGEN_JOB_FAILED occurs 1 times in this COMPLETED job, not 0"]
 
 
 def test_events_out_of_order() -> None:
     first, second, third = COMPLETED.events
     assert [message for _, message in found(replace(COMPLETED, events=chained([second, first, third])))] == [
-        "audit events: expected them in the order of a job's life, got REGEN_JOB_STARTED, REGEN_JOB_LOCKED, REGEN_JOB_COMPLETED"
+        "audit events are out of order: REGEN_JOB_STARTED, REGEN_JOB_LOCKED, REGEN_JOB_COMPLETED"
     ]
 
 
@@ -107,7 +107,7 @@ def test_a_repaired_event_may_come_late() -> None:
 def test_the_sweep_has_a_while_to_add_what_is_missing(age: int, *, missing: bool) -> None:
     record = job(JobStatus.RUNNING, started=False, events=())
     violations = check(snapshot(record, now=at(1 + age)), AUDIT_CHECKS)
-    assert [one.message for one in violations] == (["audit event REGEN_JOB_LOCKED: expected one, got none"] if missing else [])
+    assert [one.message for one in violations] == (["audit event REGEN_JOB_LOCKED is missing"] if missing else [])
 
 
 def test_events_of_a_job_that_has_no_row() -> None:
