@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.database_fixtures", "tests.s3_fixtures"]
+pytest_plugins = ["tests.database_fixtures", "tests.s3_fixtures", "tests.not_proven"]

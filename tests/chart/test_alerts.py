@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import yaml
 
 from regen_operator.telemetry.metrics import Metrics
 from tests.chart.rendering import CHART, find, objects
+from tests.not_proven import program
 from tests.repo.metrics_reference import exposed_name, families, labels
 
 Json = dict[str, Any]
@@ -24,10 +24,7 @@ ON = {"monitoring": {"rules": {"enabled": True, "labels": {"release": "x"}, "run
 
 
 def promtool(*arguments: str) -> str:
-    program = shutil.which("promtool")
-    if program is None:
-        pytest.skip("not proven here: promtool (Debian's package prometheus) is not on PATH")
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([program("promtool"), *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -7,7 +7,6 @@ HTTP server, Chromium. Not real: the operator and the pods; the tests move jobs 
 
 from __future__ import annotations
 
-import shutil
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +17,7 @@ from regen_api.settings import Settings
 from tests.api_server import serving
 from tests.console.identity_provider import LoginProvider
 from tests.integration.api.identity import AUDIENCE
+from tests.not_proven import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 KEY = "the static key of the tests"
 SECRET = "a secret of the tests that is long enough"
-CHROMIUM = shutil.which("chromium")
 CHROMIUM_ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -120,12 +119,11 @@ def csrf(page: str) -> str:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium. Playwright keeps an event loop running in this thread, in which no other test's could run."""
-    if CHROMIUM is None:
-        pytest.skip("not proven here: there is no chromium")
+    chromium = program("chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS, headless=True)
+        started = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS, headless=True)
         yield started
         started.close()
 

@@ -15,13 +15,14 @@ from regen_core.names import ANNOTATION_JOB_ID, LABEL_MANAGED_BY, MANAGED_BY
 from regen_verify import ClusterObject
 from tests.integration.kubelite.kube import job, pod
 from tests.integration.kubelite.regeneration_jobs import RegenerationJobs, regeneration_job
+from tests.not_proven import missing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.integration.kubelite.kube import Kube
 
-pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="not proven here: kubectl is not on PATH")
+pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason=missing("kubectl"))
 
 
 def ours(obj: dict[str, Any], job_id: str) -> dict[str, Any]:

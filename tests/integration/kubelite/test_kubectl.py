@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.kubelite.kube import PATIENCE, job, pod
 from tests.integration.kubelite.regeneration_jobs import RegenerationJobs, regeneration_job
+from tests.not_proven import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -24,14 +24,12 @@ if TYPE_CHECKING:
 @pytest.fixture
 def kubectl(kubeconfig: Path, namespace: str, tmp_path: Path) -> Kubectl:
     """Runs kubectl in the test's namespace; gives its standard output, or fails with its errors."""
-    program = shutil.which("kubectl")
-    if program is None:
-        pytest.skip("not proven here: kubectl is not on PATH")
+    command = program("kubectl")
 
     async def run(*arguments: str, stdin: Any = None, fails: bool = False) -> str:
         places = ("--kubeconfig", str(kubeconfig), "--namespace", namespace, "--cache-dir", str(tmp_path / "cache"))
         process = await asyncio.create_subprocess_exec(
-            program,
+            command,
             *places,
             *arguments,
             stdin=asyncio.subprocess.PIPE,

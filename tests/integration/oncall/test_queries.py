@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import socket
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ import yaml
 from tests.chart.test_alerts import NAMES, RULES
 from tests.chart.test_dashboard import QUERIES
 from tests.integration.oncall.conftest import OPERATOR
+from tests.not_proven import program
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -65,9 +65,7 @@ def _free_port() -> int:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def prometheus(on_call: OnCall, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Prometheus]:
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.skip("not proven here: prometheus (Debian's package prometheus) is not on PATH")
+    server = program("prometheus")
     folder: Path = tmp_path_factory.mktemp("prometheus")
     target = urlsplit(on_call.stack.health_url(OPERATOR)).netloc
     labelled = {"targets": [target], "labels": {"namespace": "regen", "pod": OPERATOR}}
@@ -82,7 +80,7 @@ async def prometheus(on_call: OnCall, tmp_path_factory: pytest.TempPathFactory) 
     arguments |= {"web.listen-address": f"127.0.0.1:{port}"}
     with (folder / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            program, *(f"--{name}={value}" for name, value in arguments.items()), stdout=log, stderr=log
+            server, *(f"--{name}={value}" for name, value in arguments.items()), stdout=log, stderr=log
         )
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
