@@ -31,7 +31,7 @@ demo: $(STAMP) ## the whole system on this machine: real jobs, from rows to immu
 	@exec $(BIN)/python -m regen_demo
 
 dev: $(STAMP) ## the demo's stack, kept running; prints the kubeconfig to export
-	@exec $(BIN)/regen-devcluster up
+	@exec $(BIN)/regen-stack up
 
 test: $(STAMP) ## every test that runs without a cluster; the last line says what was not proven
 	env -u KUBECONFIG $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not cluster and not exhaustive" --not-proven $(ARGS)
@@ -82,7 +82,7 @@ docs: $(STAMP) ## build the documentation's site into site/, every warning an er
 
 lock: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(UV_LOCK) --group dev --extra operator --extra runner --extra api --extra cli --extra provenance --extra devcluster pyproject.toml -o requirements/dev.txt
+	$(UV_LOCK) --group dev --extra operator --extra runner --extra api --extra cli --extra provenance --extra stack pyproject.toml -o requirements/dev.txt
 	$(UV_LOCK) --group bench --constraints requirements/dev.txt pyproject.toml -o requirements/bench.txt
 	$(UV_LOCK) --group build pyproject.toml -o requirements/build.txt
 	$(UV_LOCK) --extra operator --extra cli --constraints requirements/dev.txt pyproject.toml -o requirements/operator.txt

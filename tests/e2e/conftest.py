@@ -2,7 +2,7 @@
 
 With KUBECONFIG and REGEN_TEST_HOST set (``make cluster-test``), that cluster stands in for the API and the node agent.
 
-Every file runs on the session's event loop, where the stack lives, and in one process. Nothing is mocked. What devcluster
+Every file runs on the session's event loop, where the stack lives, and in one process. Nothing is mocked. What kubelite
 is not is said in its own package: what only a real cluster proves is not proven here.
 """
 

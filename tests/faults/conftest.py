@@ -1,7 +1,7 @@
 """One stack per test process: PostgreSQL, S3, a Kubernetes API and node agent, all embedded; a database for every case.
 
 Real: the operator, the runner's three programs with their sandbox, PostgreSQL, the store. Every program is started by
-``crash.py``, which changes nothing until it is told to kill. Not real: the kubelet and the Job controller are devcluster's.
+``crash.py``, which changes nothing until it is told to kill. Not real: the kubelet and the Job controller are kubelite's.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 With ``KUBECONFIG`` on that cluster, installed by the chart as ``make cluster-test`` does it and under the same conditions: the
 context must be a test cluster's, ``REGEN_TEST_HOST`` an address of this machine that its pods reach, the images loaded. Without
-it on devcluster, whose pods are processes of this machine and whose kubelet costs nothing. A bare Job runs ``/bin/true`` of
+it on kubelite, whose pods are processes of this machine and whose kubelet costs nothing. A bare Job runs ``/bin/true`` of
 the same image in one container, or in three in sequence as regen's pods have them. Rounds are interleaved.
 """
 
@@ -75,7 +75,7 @@ async def _stack() -> AsyncIterator[Stack]:
             await stack.start_operator("bench")
             yield stack
         return
-    from tests.e2e.installed.installation import Installation  # noqa: PLC0415 - it needs Helm, which devcluster does not
+    from tests.e2e.installed.installation import Installation  # noqa: PLC0415 - it needs Helm, which kubelite does not
 
     name = f"regen-bench-{os.getpid()}"
     async with Installation(replace(config, fsync=True, namespace=name, runner_namespace=f"{name}-runs")) as installed:
@@ -170,7 +170,7 @@ async def _measured(ours: Ours, bare: Bare, kube: Kube, stack: Stack) -> dict[st
         "bare, three containers": (bare.of(3), bare.done),
         "regen": (ours.make, ours.done),
     }
-    where = "the cluster of KUBECONFIG" if stack.config.kubeconfig else "devcluster"
+    where = "the cluster of KUBECONFIG" if stack.config.kubeconfig else "kubelite"
     alone: dict[str, list[float]] = {name: [] for name in kinds}
     together: dict[str, list[float]] = {name: [] for name in kinds}
     spent: dict[str, Counter[str]] = {name: Counter() for name in kinds}

@@ -1,1 +1,1 @@
-"""PostgreSQL, S3 and a Kubernetes API embedded on loopback, for the demo and the tests. Nothing that ships imports it."""
+"""A small Kubernetes API server and node agent for one machine: Jobs and pods run as local processes. See README.md."""

@@ -98,14 +98,14 @@ class KubernetesAPI:
 
     def write_kubeconfig(self, path: Path, *, user: str = "admin", namespace: str = "default") -> Path:
         """Writes a kubeconfig whose only context is this API; ``user`` is what the log calls the caller."""
-        context = {"cluster": "devcluster", "user": user, "namespace": namespace}
+        context = {"cluster": "kubelite", "user": user, "namespace": namespace}
         config = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "devcluster", "cluster": {"server": self.url}}],
+            "clusters": [{"name": "kubelite", "cluster": {"server": self.url}}],
             "users": [{"name": user, "user": {"token": user}}],
-            "contexts": [{"name": "devcluster", "context": context}],
-            "current-context": "devcluster",
+            "contexts": [{"name": "kubelite", "context": context}],
+            "current-context": "kubelite",
         }
         path.write_text(json.dumps(config, indent=2) + "\n")
         return path

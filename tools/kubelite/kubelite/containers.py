@@ -120,7 +120,7 @@ class Container:
     @property
     def identity(self) -> str:
         """The id that the status gives it; a container is never started twice, so pod and name suffice."""
-        return f"devcluster://{self.pod_uid}/{self.name}"
+        return f"kubelite://{self.pod_uid}/{self.name}"
 
     def status(self, *, init: bool) -> dict[str, Any]:
         """Its ``ContainerStatus``."""
@@ -129,7 +129,7 @@ class Container:
         status = {
             "name": self.name,
             "image": self.spec["image"],
-            "imageID": f"devcluster://{self.spec['image']}" if begun else "",
+            "imageID": f"kubelite://{self.spec['image']}" if begun else "",
             "lastState": {},
             "ready": self.exit_code == 0 if init else running,
             "restartCount": 0,

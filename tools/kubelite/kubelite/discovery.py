@@ -20,7 +20,7 @@ def version() -> Object:
     return {
         "major": "1",
         "minor": "36",
-        "gitVersion": f"{GIT_VERSION}+devcluster",
+        "gitVersion": f"{GIT_VERSION}+kubelite",
         "gitCommit": "",
         "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z",
@@ -97,7 +97,7 @@ def _openapi(registry: Registry, path: str) -> Object | None:
         return None
     return {
         "openapi": "3.0.0",
-        "info": {"title": "devcluster", "version": GIT_VERSION},
+        "info": {"title": "kubelite", "version": GIT_VERSION},
         "paths": {f"/{path}/{_place(resource)}": {"patch": _patch(resource)} for resource in found[path]},
         "components": {"schemas": {_schema_name(resource): _schema(resource) for resource in found[path]}},
     }

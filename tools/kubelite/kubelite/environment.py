@@ -1,4 +1,4 @@
-"""The environment of a container: the image's variables, ``envFrom``, ``env``, and nothing that devcluster's own process has.
+"""The environment of a container: the image's variables, ``envFrom``, ``env``, and nothing that kubelite's own process has.
 
 The rules are the kubelet's (``pkg/kubelet/kubelet_pods.go``, ``third_party/forked/golang/expansion``). One deviation, since
 there are no mounts: a value that begins with one of the container's mount paths names the real folder instead.

@@ -144,4 +144,4 @@ def unsupported_media_type(accepted: Sequence[str]) -> APIError:
 
 def not_emulated(what: str) -> APIError:
     """501: a real API server would answer; this one says so rather than guess."""
-    return APIError(501, "NotImplemented", f"devcluster does not emulate {what}; use a real cluster for it")
+    return APIError(501, "NotImplemented", f"kubelite does not emulate {what}; use a real cluster for it")

@@ -86,8 +86,8 @@ def plan(job: Object, pods: Sequence[Object], started: datetime | None, now: dat
         return Plan(status, release=_tracked(pods))
     refused = job_not_emulated(job)
     if refused is not None:
-        _set(status, "FailureTarget", "NotEmulated", f"devcluster: {refused}", now)
-        _set(status, "Failed", "NotEmulated", f"devcluster: {refused}", now)
+        _set(status, "FailureTarget", "NotEmulated", f"kubelite: {refused}", now)
+        _set(status, "Failed", "NotEmulated", f"kubelite: {refused}", now)
         return Plan(status)
     groups = _grouped(job, pods)
     failure = job_failing_rule(job, groups.failed)

@@ -1,8 +1,8 @@
-"""Nothing survives: a small process that outlives devcluster by a moment and ends whatever it left behind.
+"""Nothing survives: a small process that outlives kubelite by a moment and ends whatever it left behind.
 
 ``PR_SET_PDEATHSIG`` would end only the direct children, and costs a fork of the whole process per launch. The keeper holds the
-reading end of a pipe; when devcluster ends, however it ends, the pipe closes, and the keeper kills every process whose initial
-environment carries devcluster's mark, then removes the folder.
+reading end of a pipe; when kubelite ends, however it ends, the pipe closes, and the keeper kills every process whose initial
+environment carries kubelite's mark, then removes the folder.
 
 Run as ``python -I -S keeper.py <folder>``, so it imports the standard library alone.
 """
@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Final
 
 TERMINATION_LOG: Final = "REGEN_TERMINATION_LOG"
-"""Names a container's termination message file; its value lies beneath devcluster's folder and so marks the container."""
+"""Names a container's termination message file; its value lies beneath kubelite's folder and so marks the container."""
 MARK: Final = "DEVCLUSTER_FOLDER"
-"""Marks every other process of the stack: the variable's value is devcluster's folder."""
+"""Marks every other process of the stack: the variable's value is kubelite's folder."""
 ROUNDS: Final = 5
 """A process may fork while we look; each round finds what the one before missed."""
 
@@ -79,7 +79,7 @@ def _carries(pid: int, marks: tuple[bytes, ...]) -> bool:
 def _keep(folder: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    sys.stdin.buffer.read()  # returns when devcluster is gone
+    sys.stdin.buffer.read()  # returns when kubelite is gone
     end_marked(folder)
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-NODE_NAME: Final = "devcluster"
+NODE_NAME: Final = "kubelite"
 _AT_A_TIME: Final = 8
 """Changes handled before the event loop, which the API shares, may do something else."""
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -130,7 +130,7 @@ class NodeAgent:
             "type": "Ready",
             "status": "True",
             "reason": "KubeletReady",
-            "message": "devcluster",
+            "message": "kubelite",
             "lastTransitionTime": now_text(),
             "lastHeartbeatTime": now_text(),
         }

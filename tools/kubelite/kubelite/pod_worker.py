@@ -133,7 +133,7 @@ class PodWorker:
     async def _run(self) -> None:
         refused = pod_not_emulated(self.pod)
         if refused is not None:
-            self._reject(Verdict("NotEmulated", f"devcluster: {refused}; use a real cluster for it"))
+            self._reject(Verdict("NotEmulated", f"kubelite: {refused}; use a real cluster for it"))
         elif is_terminal(self.pod):
             pass
         elif (self.pod.get("status") or {}).get("containerStatuses"):
@@ -146,7 +146,7 @@ class PodWorker:
                 await self._die()
             except Exception as error:  # noqa: BLE001 - a fault of ours must not leave a pod Pending for ever
                 _LOG.exception("node agent: pod %s", self.pod["metadata"]["name"])
-                self._reject(Verdict("DevclusterFault", f"devcluster failed: {error!r}"))
+                self._reject(Verdict("KubeliteFault", f"kubelite failed: {error!r}"))
             if self._deadline is not None:
                 self._deadline.cancel()
         self._ended = True

@@ -1,7 +1,7 @@
 """One container as one process: a session of its own, its output in a file, its end awaited through a pidfd.
 
-The process is started with vfork (no ``preexec_fn``), so a launch costs about a millisecond whatever the size of devcluster's
-own process. That nothing outlives a killed devcluster is the business of ``keeper``.
+The process is started with vfork (no ``preexec_fn``), so a launch costs about a millisecond whatever the size of kubelite's
+own process. That nothing outlives a killed kubelite is the business of ``keeper``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``regen-devcluster up``: the stack, kept running until Ctrl-C, with what to export to look into it."""
+"""``regen-stack up``: the stack, kept running until Ctrl-C, with what to export to look into it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The program ``regen-devcluster``."""
+    """The program ``regen-stack``."""
     asked = _parser().parse_args(arguments)
     config = StackConfig(api_port=asked.port, max_pods=asked.max_pods, fsync=asked.fsync)
     asyncio.run(_up(config, asked.operators, seeded=not asked.empty))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="regen-devcluster", description=__doc__)
+    parser = argparse.ArgumentParser(prog="regen-stack", description=__doc__)
     up = parser.add_subparsers(required=True, metavar="command").add_parser("up", help="start everything and keep it running")
     up.add_argument("--operators", type=int, default=2, metavar="N", help="operator replicas (default: 2)")
     up.add_argument("--port", type=int, default=0, help="the Kubernetes API's port (default: a free one)")

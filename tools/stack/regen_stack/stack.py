@@ -313,7 +313,7 @@ def _started(part: Part | None) -> Part:
 
 
 def _make_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="regen-devcluster-")).resolve()
+    folder = Path(tempfile.mkdtemp(prefix="regen-stack-")).resolve()
     (folder / "logs").mkdir()
     return folder
 

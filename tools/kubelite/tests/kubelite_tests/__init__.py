@@ -1,0 +1,1 @@
+"""Tests of kubelite. They import nothing of regen."""
