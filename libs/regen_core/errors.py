@@ -1,6 +1,6 @@
 """The errors of a job, named by what the caller does next.
 
-``JobError`` is the value that becomes ``errorJson`` (contract section 3). The exceptions below carry the classification
+``JobError`` is the value that becomes ``errorJson`` (docs/contract.md#error). The exceptions below carry the classification
 that the job gets if they are not handled.
 """
 

@@ -1,4 +1,4 @@
-"""``instructionJson``, version 1 (contract section 3)."""
+"""``instructionJson``, version 1 (docs/contract.md#instruction)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The manifest beside the artifacts, and the output rows (contract sections 2 and 4).
+"""The manifest beside the artifacts, and the output rows (docs/contract.md).
 
 The provenance is in ``regen_core.provenance``.
 """

@@ -1,4 +1,4 @@
-"""Names that two or more programs use (contract sections 3 to 5)."""
+"""Names that two or more programs use (docs/contract.md)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def job_name(job_id: str) -> str:
     """Return the name of a job's Job and custom resource.
 
     ``regen-<id>`` if that is a DNS label, else ``regen-`` and the first 40 hex digits of the id's SHA-256
-    (contract section 5).
+    (docs/contract.md#kubernetes).
     """
     if len(NAME_PREFIX) + len(job_id) <= _DNS_LABEL_MAX and _DNS_LABEL_TAIL.fullmatch(job_id):
         return NAME_PREFIX + job_id
@@ -73,7 +73,7 @@ def label_value(job_id: str) -> str:
 
 
 def artifact_key(job_type: str, job_id: str, name: str) -> str:
-    """The object's key beneath the store's prefix: ``<type>/<jobId>/<name>`` (contract section 4)."""
+    """The object's key beneath the store's prefix: ``<type>/<jobId>/<name>`` (docs/contract.md#store)."""
     return f"{job_type}/{job_id}/{name}"
 
 

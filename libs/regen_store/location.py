@@ -1,4 +1,4 @@
-"""Where an object or a store is: the URLs ``s3://bucket/key`` and ``file:///path`` (contract section 4)."""
+"""Where an object or a store is: the URLs ``s3://bucket/key`` and ``file:///path`` (docs/contract.md#store)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outputs in an S3 bucket: single conditional puts, never a multipart upload (contract section 4).
+"""Outputs in an S3 bucket: single conditional puts, never a multipart upload (docs/contract.md#store).
 
 Sources: Amazon S3, "How to prevent object overwrites with conditional writes" (412, 409) and "Checking object integrity".
 botocore is used without boto3's resources and transfer manager, and makes each request once: what may be tried again

@@ -1,4 +1,4 @@
-"""The runner's three calls of the database (contract section 2): take the fence, complete, fail.
+"""The runner's three calls of the database (docs/contract.md#database): take the fence, complete, fail.
 
 One connection per call: a pod makes two or three calls, minutes apart, and an idle connection is one that a failover or a
 pooler breaks. Connecting takes ``CONNECT_SECONDS`` at the most for each address of the server, and what the resolver takes for

@@ -1,7 +1,7 @@
 """What prepare and publish read from their environment (prefix ``REGEN_``); a wrong value stops the program by name.
 
 Plain dataclasses: every job pays for the start of these programs, and a settings library costs more CPU than the work.
-The standard ``AWS_*`` variables are read by the S3 client itself (contract section 4).
+The standard ``AWS_*`` variables are read by the S3 client itself (docs/contract.md#store).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 GIB: Final = 1 << 30
 MAX_SINGLE_PUT_BYTES: Final = 5 * GIB
-"""The largest object that S3 takes in one put (Amazon S3, "Uploading objects"); multipart is not used (contract section 4)."""
+"""The largest object that S3 takes in one put (Amazon S3, "Uploading objects"); no multipart (docs/contract.md#store)."""
 
 _DAY: Final = 24 * 3600
 _TERMINATION_LOG: Final = "/dev/termination-log"

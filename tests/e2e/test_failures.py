@@ -1,4 +1,4 @@
-"""Does every kind of failure end the job FAILED, with the classification that contract section 3 names?"""
+"""Does every kind of failure end the job FAILED, with the classification that docs/state-machine.md names?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request may change of a plan's input, for this one job (contract section 6)."""
+"""What a request may change of a plan's input, for this one job (docs/api.md)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The executor classes: one YAML file that maps a job's type to the shape of its pod.
 
-Only this file shapes a pod; no field of a row does (design section 4). Keys are camelCase, as in the chart's values.
+Only this file shapes a pod; no field of a row does (docs/architecture.md#isolation-of-credentials). Keys are camelCase, as in
+the chart's values.
 """
 
 from __future__ import annotations
@@ -149,7 +150,7 @@ class Classes:
         return self.by_type.get(job_type) if job_type is not None else None
 
     def active_deadline(self, executor_class: ExecutorClass, pending_seconds: int) -> int:
-        """``activeDeadlineSeconds`` of a Job: its clock starts before the image is pulled (design section 2)."""
+        """``activeDeadlineSeconds`` of a Job: its clock starts before the image is pulled (docs/architecture.md)."""
         return (
             pending_seconds
             + self.runner.prepare_budget_seconds

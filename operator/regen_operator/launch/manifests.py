@@ -1,7 +1,7 @@
 """Pure builders of the Kubernetes objects that we make: the Job and the Event (the custom resource: custom.py).
 
 A row gives its id and its type, and nothing else, to a pod: the type chooses a class, the instruction travels as a file
-that ``prepare`` fetches (design section 4). Contract section 5 names containers, volumes and mounts.
+that ``prepare`` fetches (docs/architecture.md#isolation-of-credentials). Containers, volumes and mounts: docs/contract.md#pod.
 """
 
 from __future__ import annotations

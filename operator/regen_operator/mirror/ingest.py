@@ -1,4 +1,4 @@
-"""A custom resource that someone applied becomes a row, once (contract section 5)."""
+"""A custom resource that someone applied becomes a row, once (docs/contract.md#kubernetes)."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def read_application(body: Mapping[str, Any], cluster: str) -> Application:
     """The application in a custom resource made by hand.
 
     Only what makes it no application is refused here. An unknown type or wrong inputs make a job that ends FAILED, as
-    anybody else's would (contract section 3).
+    anybody else's would (docs/contract.md#instruction).
 
     Raises:
         ValidationFailed: the instruction is missing, too large, or not what type and digest beside it say.

@@ -1,7 +1,7 @@
 """The status of a custom resource as a function of its row. Pure; the clock is the database's.
 
 Writes are what the API server pays for, so a status is written when it tells something that lasts: PENDING only once a job
-really waits, RUNNING once with its pod, the end at once. Contract section 5 and the CRD's rules say what may follow what.
+really waits, RUNNING once with its pod, the end at once. docs/contract.md and the CRD's rules say what may follow what.
 
 A job costs at most six writes: its object is made and deleted, its Job is made, its end is told. That leaves two. One is
 for what holds it up, either while it waits or while it starts; one for its pod. An Event of a failure, or the deletion of a

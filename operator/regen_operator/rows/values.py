@@ -1,4 +1,4 @@
-"""What the operator reads from the database: frozen values, timestamps in UTC without a zone (contract section 2)."""
+"""What the operator reads from the database: frozen values, timestamps in UTC without a zone (docs/contract.md#database)."""
 
 from __future__ import annotations
 

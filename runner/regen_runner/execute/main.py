@@ -1,4 +1,4 @@
-"""``regen-runner execute``: runs one executor once, in its sandbox, and leaves an envelope (design section 2, step 6).
+"""``regen-runner execute``: runs one executor once, in its sandbox, and leaves an envelope (docs/architecture.md, step 6).
 
 Exit status: 0 whenever there is an envelope, failures included; 64 without prepare's go-file, and where a start mark says
 that this pod ran its executor already (rule R3); 143 when it was told to stop, with no envelope, because whoever stops a

@@ -1,4 +1,4 @@
-"""``regen-runner prepare``: takes the job's fence, then lets the executor start (design section 2, step 5).
+"""``regen-runner prepare``: takes the job's fence, then lets the executor start (docs/architecture.md, step 5).
 
 The order is the point. Nothing is written before the fence is ours; the go-file is written last, once everything that the
 executor needs is there. A process that finds the fence taken neither succeeds (its ``execute`` would start) nor fails while

@@ -1,4 +1,4 @@
-"""Fetches the sources of an instruction and checks their digests, before the executor starts (contract section 3).
+"""Fetches the sources of an instruction and checks their digests, before the executor starts (docs/contract.md#instruction).
 
 An instruction may come from anyone who may trigger a job, so an address in it must not reach what only this pod can reach:
 link-local addresses, where clouds serve credentials, are refused after name resolution and at every redirect; what else

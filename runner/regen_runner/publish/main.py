@@ -1,4 +1,4 @@
-"""``regen-runner publish``: checks and stores what the executor left, then reports the job's end (design section 2, step 7).
+"""``regen-runner publish``: checks and stores the executor's files, then reports the job's end (docs/architecture.md, step 7).
 
 Objects first, then their provenance, the manifest last, then the one transaction that makes them an output (rule R12). Where
 there is no envelope the program says nothing to the database: the operator knows why the pod ended, and speaks.

@@ -1,4 +1,4 @@
-"""Is the Job the whole object that contract section 5 and design section 4 describe?"""
+"""Is the Job the whole object that docs/contract.md#kubernetes describes?"""
 
 from __future__ import annotations
 

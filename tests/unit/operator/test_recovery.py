@@ -1,4 +1,4 @@
-"""Does every row of the design's table "what recovers what" get its verdict, and does the order of the checks hold?"""
+"""Does every row of the recovery table in docs/state-machine.md get its verdict, and does the order of the checks hold?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox that a process puts on itself before it runs an executor (design sections 2 and 4).
+"""The sandbox that a process puts on itself before it runs an executor (docs/architecture.md#the-life-of-a-job).
 
 Five layers, each of which a process may set without privilege and none of which it can take off again: ``no_new_privs``, an
 empty capability set, resource limits, Landlock's rules for files, TCP and scopes, and a seccomp filter. All of them are
