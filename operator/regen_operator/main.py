@@ -40,7 +40,7 @@ from regen_operator.telemetry.transitions import Transitions
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from regen_operator.kube.client import Resource
+    from regen_operator.kube.client import ResourceType
     from regen_operator.launch.classes import Classes
     from regen_operator.settings import Settings
 
@@ -128,7 +128,7 @@ class Operator:
         """Something was done that custom resources show."""
         self.mirror.wake()
 
-    def _made(self, resource: Resource, since: float) -> None:
+    def _made(self, resource: ResourceType, since: float) -> None:
         """An object was made that was asked for at ``since``, and its watch must tell of it."""
         if resource in self.watches:
             self.watches[resource].expect(since)
@@ -188,7 +188,7 @@ class Operator:
                 asyncio.create_task(work, name=name)
                 for name, work in {
                     "lease": self.lease.run(self._lead),
-                    "watches": watch(self, self.settings),
+                    "watches": watch(self, self.settings, self.kube),
                     "listener": self.listener.run(),
                     "poll": self._poll(),
                     "lists": self._list(),

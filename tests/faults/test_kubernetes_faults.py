@@ -173,7 +173,7 @@ async def test_an_api_that_is_away_while_a_job_runs(behind: tuple[Case, HttpProx
     case, proxy = behind
 
     async def no_longer_leads() -> bool:
-        return "no longer leading" in case.said()
+        return "leadership lost" in case.said()
 
     first = case.insert("probe_count", {"seconds": 2}, job_id=case.new_id("first"))
     await case.start_operator()

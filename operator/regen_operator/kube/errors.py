@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class KubeError(Exception):
-    """The root. ``reason`` is the API server's own word for it."""
+    """A failed call of the Kubernetes API. ``reason`` is that of the API server's ``Status``, or empty."""
 
     def __init__(self, message: str, *, reason: str = "") -> None:
         super().__init__(message)
@@ -20,11 +20,11 @@ class KubeError(Exception):
 
 
 class NotFound(KubeError):
-    """404: the object, its namespace or its kind is not there."""
+    """404: the object, its namespace or its resource type does not exist."""
 
 
 class AlreadyExists(KubeError):
-    """409 on a create: the name is taken, by us or by someone else."""
+    """409 on a create: an object of that name exists."""
 
 
 class Conflict(KubeError):
@@ -32,30 +32,30 @@ class Conflict(KubeError):
 
 
 class Unprocessable(KubeError):
-    """400 or 422: a rule, a schema or an admission policy refuses this object, and will again."""
+    """400, 413 or 422: the object is invalid or too large; sending it unchanged fails again."""
 
 
 class Forbidden(KubeError):
-    """403: our role or an admission plug-in does not allow it."""
+    """403: RBAC or an admission plug-in does not allow it."""
 
 
 class Unauthorized(KubeError):
-    """401: the token is not taken; a new one may be."""
+    """401: the credentials were rejected; new ones may be accepted."""
 
 
 class Gone(KubeError):
-    """410: the page of a list expired; the list starts again."""
+    """410: the continue token of a list expired; list from the start."""
 
 
-class Unavailable(KubeError):
-    """No answer, 429 or 5xx. ``not_looked_at``: the server says it did nothing, so even a write may be sent again."""
+class ApiUnavailable(KubeError):
+    """No response, 429 or 5xx. ``not_processed``: the server did nothing with the request, so even a write may be repeated."""
 
     def __init__(
-        self, message: str, *, reason: str = "", retry_after: float | None = None, not_looked_at: bool = False
+        self, message: str, *, reason: str = "", retry_after: float | None = None, not_processed: bool = False
     ) -> None:
         super().__init__(message, reason=reason)
         self.retry_after = retry_after
-        self.not_looked_at = not_looked_at
+        self.not_processed = not_processed
 
 
 _BY_STATUS: Mapping[int, type[KubeError]] = {
@@ -71,33 +71,33 @@ _BY_STATUS: Mapping[int, type[KubeError]] = {
 
 
 _REFUSALS: Final = ("is forbidden", "is invalid", "denied the request", "denied request")
-"""Words of the API server, of a webhook and of an admission policy, in this order, that has looked and says no."""
-_PASSING: Final = (
+"""In messages of the API server, of a webhook and of an admission policy that reject an object."""
+_TEMPORARY: Final = (
     "exceeded quota", "status unknown for quota", "cannot create resource", "being terminated", "not yet ready to handle",
     "error looking up service account", "failed calling webhook",
 )  # fmt: skip
 
 
-def is_for_now(message: str) -> bool:
-    """Whether a 403 may pass: a quota that is full, a role that lacks a right, a namespace that is ending."""
-    return any(words in message for words in _PASSING)
+def is_temporary(message: str) -> bool:
+    """Whether the cause of a 403 can pass: a full quota, a missing permission, a namespace that is terminating."""
+    return any(words in message for words in _TEMPORARY)
 
 
 def is_refusal(message: str) -> bool:
-    """Whether the Job controller's complaint says that a pod is refused for good, not just for now."""
-    return any(words in message for words in _REFUSALS) and not is_for_now(message)
+    """Whether the Job controller's event says that a pod is refused permanently."""
+    return any(words in message for words in _REFUSALS) and not is_temporary(message)
 
 
 def error_of(status: int, body: Mapping[str, Any], headers: Mapping[str, str], call: str) -> KubeError:
-    """The error for an answer of 400 or more; ``body`` is a ``Status`` object where the server sent one."""
+    """The error for a response of 400 or more; ``body`` is a ``Status`` object if the API server itself sent it."""
     reason = clean(body.get("reason"))
-    message = f"Kubernetes API: {call} answered {status} ({clean(body.get('message') or reason)})"
+    message = f"Kubernetes API: {call} failed with {status} ({clean(body.get('message') or reason)})"
     if status == 409 and reason == "AlreadyExists":
         return AlreadyExists(message, reason=reason)
     kind = _BY_STATUS.get(status)
     if kind is not None:
         return kind(message, reason=reason)
-    return Unavailable(message, reason=reason, retry_after=_retry_after(headers), not_looked_at=status == 429)
+    return ApiUnavailable(message, reason=reason, retry_after=_retry_after(headers), not_processed=status == 429)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

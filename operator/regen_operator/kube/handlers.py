@@ -1,4 +1,4 @@
-"""What kopf calls: every event of a Job, a pod or a custom resource of ours is a hint and nothing more."""
+"""The handlers that kopf calls: every event of one of regen's Jobs, pods or custom resources is passed on as a hint."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 SELECTOR = {LABEL_MANAGED_BY: MANAGED_BY}
 
 
-class Hints(Protocol):
-    """Who is told."""
+class EventSink(Protocol):
+    """Receives watch events."""
 
     def job_event(self, job_id: str, body: dict[str, Any], *, deleted: bool) -> None:
-        """A Job of ours changed."""
+        """A Job that regen manages changed."""
         ...
 
     def pod_event(self, job_id: str, body: dict[str, Any], *, listed: bool, deleted: bool) -> None:
-        """A pod of ours changed, or was found by a list."""
+        """A pod that regen manages changed, or was found by a list."""
         ...
 
     def custom_event(self, body: dict[str, Any], *, deleted: bool) -> None:
@@ -37,32 +37,32 @@ class Hints(Protocol):
         ...
 
 
-def register(registry: kopf.OperatorRegistry, hints: Hints, settings: Settings) -> None:
+def register(registry: kopf.OperatorRegistry, sink: EventSink, settings: Settings) -> None:
     """Registers the three handlers.
 
-    They wait for nothing, so a stop cannot cancel one half-way; as plain functions each event would also cost a thread.
+    They await nothing, so a stop cannot cancel one half-way; as plain functions they would cost a thread for each event.
     """
 
     @kopf.on.event("batch", "v1", "jobs", labels=SELECTOR, registry=registry)
     async def job(type: str | None, body: kopf.Body, namespace: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
         job_id = body.metadata.annotations.get(ANNOTATION_JOB_ID)
         if job_id is not None and namespace == settings.runner_namespace:
-            hints.job_event(job_id, dict(body), deleted=type == "DELETED")
+            sink.job_event(job_id, dict(body), deleted=type == "DELETED")
 
     @kopf.on.event("v1", "pods", labels=SELECTOR, registry=registry)
     async def pod(type: str | None, body: kopf.Body, namespace: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
         job_id = body.metadata.annotations.get(ANNOTATION_JOB_ID)
         if job_id is not None and namespace == settings.runner_namespace:
-            hints.pod_event(job_id, dict(body), listed=type is None, deleted=type == "DELETED")
+            sink.pod_event(job_id, dict(body), listed=type is None, deleted=type == "DELETED")
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def custom(type: str | None, body: kopf.Body, namespace: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
         if namespace in settings.mirrored_namespaces:
-            hints.custom_event(dict(body), deleted=type == "DELETED")
+            sink.custom_event(dict(body), deleted=type == "DELETED")
 
 
 def kopf_settings(settings: kopf.OperatorSettings) -> kopf.OperatorSettings:
-    """Kopf's settings (docs/decisions/0008-watches-are-hints.md): it watches, and does nothing else."""
+    """Configures kopf to watch and do nothing else."""
     settings.peering.standalone = True
     settings.scanning.disabled = True
     settings.posting.enabled = False
@@ -75,6 +75,6 @@ def kopf_settings(settings: kopf.OperatorSettings) -> kopf.OperatorSettings:
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
     settings.queueing.worker_limit = 50
-    # A worker keeps its place so long after an object's last event: in bursts, others wait for the place.
+    # How long a worker keeps its slot after an object's last event: in a burst, other objects wait for the slot.
     settings.queueing.idle_timeout = 0.1
     return settings

@@ -1,8 +1,9 @@
-"""Who leads, by a ``coordination.k8s.io`` Lease. Nothing depends on there being one leader only; it saves double work.
+"""Leader election by a ``coordination.k8s.io`` Lease. It saves duplicate work; correctness never depends on a single leader.
 
-Another's lease is judged by how long its record has not changed on our own clock, never by comparing two machines' clocks
-(as client-go's leader election does). A leader lets go when the API server or the database has not answered for the lease's
-length, and at once when it stops.
+A lease is free once its record has not changed for its duration on this process's own clock; two machines' clocks are never
+compared (client-go's leader election does the same). A leader steps down when the API server or the database has not responded
+for the lease's duration, and at once when it stops. The official client's ``leaderelection`` does neither and compares wall
+clocks (docs/decisions/0013-leading-saves-work-only.md).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ RELEASE_SECONDS: Final = 3.0
 
 
 class Lease:
-    """``healthy`` says whether the database has answered lately; without it there is no leading."""
+    """One replica's part in the election. It leads only while ``healthy``, which says whether the database responds."""
 
     def __init__(
         self,
@@ -52,24 +53,24 @@ class Lease:
 
     @property
     def held(self) -> bool:
-        """Whether we lead."""
+        """Whether this replica leads."""
         return time.monotonic() < self._held_until
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
-        """Leads whenever the lease can be had; ``lead`` is cancelled when it is lost. Until cancelled.
+        """Runs ``lead`` whenever this replica holds the lease and cancels it when the lease is lost. Runs until cancelled.
 
-        Whatever ``lead`` raises, it raises too.
+        Raises what ``lead`` raises.
         """
         try:
             while True:
-                if self._healthy() and await self._try():
+                if self._healthy() and await self._acquire():
                     await self._while_held(lead)
                 await asyncio.sleep(self._seconds / 8)
         finally:
             await self._release()
 
     async def _while_held(self, lead: Callable[[], Awaitable[None]]) -> None:
-        log.info("leading", identity=self._identity)
+        log.info("leadership acquired", identity=self._identity)
         duties = asyncio.ensure_future(lead())
         try:
             while not duties.done():
@@ -78,26 +79,26 @@ class Lease:
                     break
         finally:
             duties.cancel()
-            # Not awaited as such: our own cancellation must not be taken for that of the duties.
+            # Not awaited directly: the cancellation of this task must not be mistaken for that of the duties.
             await asyncio.wait([duties])
         if not duties.cancelled():
             duties.result()
-        log.warning("no longer leading", identity=self._identity)
+        log.warning("leadership lost", identity=self._identity)
         await self._release()
 
     async def _renew(self) -> bool:
-        """Tries until the lease we have runs out; whether we have it still."""
+        """Tries until the held lease expires; returns whether it is still held."""
         while self.held:
             try:
                 async with asyncio.timeout(self._held_until - time.monotonic()):
-                    return await self._try(raising=True)
+                    return await self._acquire(raising=True)
             except (KubeError, TimeoutError) as error:
-                log.warning("lease not renewed", error=str(error) or type(error).__name__)
+                log.warning("lease renewal failed, will retry", error=str(error) or type(error).__name__)
                 await asyncio.sleep(min(1.0, self._seconds / 10))
         return False
 
-    async def _try(self, *, raising: bool = False) -> bool:
-        """Takes or renews the lease if it is ours to take; whether we have it now."""
+    async def _acquire(self, *, raising: bool = False) -> bool:
+        """Takes or renews the lease if it is free or held by this replica; returns whether it is held now."""
         began = time.monotonic()
         try:
             if not await self._write():
@@ -105,20 +106,20 @@ class Lease:
                 return False
         except (Conflict, AlreadyExists):
             self._record = None
-            return await self._try_again_as_holder() if raising else False
+            return await self._acquire_if_holder() if raising else False
         except KubeError as error:
             if raising:
                 raise
-            log.warning("lease not read", error=error.message)
+            log.warning("lease acquisition failed, will retry", error=error.message)
             return False
-        # Counted from before the request, so that we let go before another may take it.
+        # Counted from before the request, so that this replica steps down before another can take the lease.
         self._held_until = began + self._seconds
         return True
 
-    async def _try_again_as_holder(self) -> bool:
-        """Our record was old (an answer was lost): what the server has now decides."""
+    async def _acquire_if_holder(self) -> bool:
+        """Acquires with the server's record: the known one was outdated because a response was lost."""
         record = await self._read()
-        return record is not None and record["spec"].get("holderIdentity") == self._identity and await self._try()
+        return record is not None and record["spec"].get("holderIdentity") == self._identity and await self._acquire()
 
     async def _write(self) -> bool:
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -157,7 +158,7 @@ class Lease:
             return None
 
     async def _release(self) -> None:
-        """Says that nobody leads, so that another need not wait."""
+        """Clears the holder, so that another replica need not wait for the lease to expire."""
         held, self._held_until, record = self.held, 0.0, self._record
         if not held or record is None:
             return
@@ -167,4 +168,4 @@ class Lease:
                 await self._kube.replace(LEASES, self._namespace, self._name, body)
             log.info("lease released", identity=self._identity)
         except (KubeError, TimeoutError) as error:
-            log.warning("lease not released", error=str(error) or type(error).__name__)
+            log.warning("lease release failed", error=str(error) or type(error).__name__)

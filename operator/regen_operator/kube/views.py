@@ -1,4 +1,4 @@
-"""Jobs and pods as frozen values, and the failure that they mean (docs/state-machine.md#classifications-of-a-failure). Pure."""
+"""Jobs and pods as frozen values, and the job failure that their state means (docs/state-machine.md). No I/O."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 EXIT_BY_SIGNAL: Final = 128
-"""Exit statuses from here on are 128 and the number of the signal that ended the container's process."""
+"""Exit statuses from here on are 128 plus the number of the signal that ended the container's process."""
 OOM_KILLED: Final = "OOMKilled"
 UNSCHEDULABLE: Final = "Unschedulable"
 NEVER_STARTS: Final = frozenset({"InvalidImageName", "ErrImageNeverPull"})
-"""Waiting reasons that no waiting cures; a missing Secret is told from other configuration trouble by its message."""
+"""Waiting reasons that never pass; ``CreateContainerConfigError`` does not if its message names a Secret or ConfigMap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class JobView:
 
     @property
     def failure(self) -> tuple[str, str] | None:
-        """(reason, message) of a Job that has failed, or whose controller is about to say so."""
+        """(reason, message) of a Job that has failed or is about to be marked as failed."""
         return self.conditions.get("Failed") or self.conditions.get("FailureTarget")
 
     @property
@@ -52,11 +52,11 @@ class JobView:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the Job controller is done with it."""
+        """Whether the Job controller has finished it."""
         return self.is_complete or "Failed" in self.conditions
 
     def is_ours(self, job_id: str) -> bool:
-        """Whether we made it, for this very job."""
+        """Whether regen created it, for this job."""
         return (
             self.labels.get(LABEL_MANAGED_BY) == MANAGED_BY
             and self.labels.get(LABEL_JOB_ID) == label_value(job_id)
@@ -66,7 +66,7 @@ class JobView:
 
 @dataclass(frozen=True, slots=True)
 class ContainerView:
-    """One container. ``waiting`` and ``terminated`` are the reasons of those states, None outside them."""
+    """A container's status. ``waiting`` and ``terminated`` are the reasons of those states, None outside them."""
 
     name: str
     waiting: str | None = None
@@ -77,7 +77,7 @@ class ContainerView:
 
 @dataclass(frozen=True, slots=True)
 class PodView:
-    """A pod. ``deletion_at`` is the time by which it must be gone: the request's time and its grace period."""
+    """A pod. ``deletion_at`` is its ``deletionTimestamp``: the deletion's request plus the grace period."""
 
     name: str
     uid: str
@@ -92,21 +92,22 @@ class PodView:
 
     @property
     def has_ended(self) -> bool:
-        """Whether every container has ended for good."""
+        """Whether every container has ended and none will be restarted."""
         return self.phase in {"Succeeded", "Failed"}
 
     @property
     def is_stuck(self) -> bool:
         """Whether ``publish`` will never start although the pod has not ended.
 
-        Where the kernel killed the executor alone, our supervisor exits 0; the kubelet calls such a container OOMKilled and
-        takes it for failed, while the pod's phase goes by the exit status and stays Pending (seen with 1.36 on cgroup v1).
+        If the kernel kills only the executor, its supervisor exits 0. The kubelet reports the container as OOMKilled and failed
+
+        but derives the pod's phase from the exit status and leaves it Pending (seen with 1.36 on cgroup v1).
         """
         return any(one.name == CONTAINER_EXECUTE and one.terminated == OOM_KILLED for one in self.containers)
 
 
 def job_view(body: Mapping[str, Any]) -> JobView:
-    """A Job as the API gives it."""
+    """The view of a Job's JSON."""
     metadata, status = body["metadata"], body.get("status") or {}
     return JobView(
         name=metadata["name"],
@@ -121,7 +122,7 @@ def job_view(body: Mapping[str, Any]) -> JobView:
 
 
 def pod_view(body: Mapping[str, Any]) -> PodView:
-    """A pod as the API gives it."""
+    """The view of a pod's JSON."""
     metadata, status = body["metadata"], body.get("status") or {}
     conditions = _conditions(status)
     deletion = metadata.get("deletionTimestamp")
@@ -143,17 +144,17 @@ def pod_view(body: Mapping[str, Any]) -> PodView:
 
 
 def clean(text: object, limit: int = 1000) -> str:
-    """Text from a cluster as the database can hold it: no NUL, no lone surrogate, not without end."""
+    """Text that PostgreSQL can store: without NUL and lone surrogates, cut at ``limit`` characters."""
     return str(text or "").encode("utf-8", "replace").decode().replace("\0", "�")[:limit].strip()
 
 
 def moment(text: str) -> datetime:
-    """A Kubernetes timestamp as UTC without a zone, as the database gives its own."""
+    """A Kubernetes timestamp as UTC without a zone, like the database's."""
     return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
 
 
 def never_starts(pod: PodView) -> JobError | None:
-    """The failure of a pod that no waiting helps, before its fence is taken."""
+    """The failure of a pod that can never start, before its fence is taken."""
     for container in pod.containers:
         secret_missing = container.waiting == "CreateContainerConfigError" and (
             "secret" in container.message.lower() or "configmap" in container.message.lower()
@@ -165,9 +166,9 @@ def never_starts(pod: PodView) -> JobError | None:
 
 
 def waiting_for(pod: PodView | None, refused: str | None) -> tuple[str, str]:
-    """Why a launched job has not started: (reason, message). Both ways of a failing pull are one reason."""
+    """Why a launched job has not started: (reason, message). Both states of a failing image pull have one reason."""
     if pod is None:
-        return ("PodRefused", refused) if refused else ("Starting", "its pod is being made")
+        return ("PodRefused", refused) if refused else ("Starting", "the pod is being created")
     if pod.unschedulable is not None:
         return UNSCHEDULABLE, pod.unschedulable
     for container in pod.containers:
@@ -175,70 +176,70 @@ def waiting_for(pod: PodView | None, refused: str | None) -> tuple[str, str]:
             return "ImagePull", container.message or "the image cannot be pulled"
         if container.waiting not in {None, "PodInitializing", "ContainerCreating"}:
             return container.waiting or "", container.message
-    return "Starting", "its pod is starting"
+    return "Starting", "the pod is starting"
 
 
-def why_it_never_started(job: JobView | None, pod: PodView | None, *, deleted_by_hand: bool) -> JobError:
+def why_it_never_started(job: JobView | None, pod: PodView | None, *, deleted_by_user: bool) -> JobError:
     """The failure of a run whose fence was never taken."""
-    if deleted_by_hand and not (pod and pod.disruption):
-        return _cancelled("its Job was deleted before it started")
+    if deleted_by_user and not (pod and pod.disruption):
+        return _cancelled("the Job was deleted before the pod started")
     if job is not None and job.suspended:
-        return _cancelled("its Job was suspended; a suspended run is never resumed")
+        return _cancelled("the Job was suspended; regen does not resume suspended Jobs")
     if pod is not None and (out_of_memory := _out_of_memory(pod)) is not None:
         return out_of_memory
     if job is not None and job.is_complete:
-        return JobError(Classification.INTERNAL, "its pod ended well without having started the job")
+        return JobError(Classification.INTERNAL, "the pod succeeded without taking the fence")
     cause = _cause(job, pod)
-    return JobError(Classification.LOST, f"its pod did not start the job: {cause}", retryable=True, detail=_detail(job, pod))
+    return JobError(Classification.LOST, f"the pod did not start the job: {cause}", retryable=True, detail=_detail(job, pod))
 
 
-def why_it_died(job: JobView | None, pod: PodView | None, *, deleted_by_hand: bool) -> JobError:  # noqa: PLR0911 - a table
-    """The failure of a run whose fence was taken, by the contract's table; the first line that fits speaks."""
+def why_it_died(job: JobView | None, pod: PodView | None, *, deleted_by_user: bool) -> JobError:  # noqa: PLR0911 - a table
+    """The failure of a run whose fence was taken: the first matching line of the table in docs/state-machine.md."""
     detail = _detail(job, pod)
     if pod is not None and (out_of_resources := _out_of_memory(pod) or _evicted_for_storage(pod)) is not None:
         return out_of_resources
     if job is not None and job.failure is not None and job.failure[0] == "DeadlineExceeded":
-        return JobError(Classification.TIMEOUT, "the job ran longer than its active deadline", detail=detail)
+        return JobError(Classification.TIMEOUT, "the job ran longer than its time limit", detail=detail)
     if pod is not None and pod.disruption is not None:
         reason, message = pod.disruption
-        return JobError(Classification.LOST, f"its pod was disrupted: {reason}: {message}", retryable=True, detail=detail)
+        return JobError(Classification.LOST, f"the pod was disrupted: {reason}: {message}", retryable=True, detail=detail)
     if job is not None and job.suspended:
-        return _cancelled("its Job was suspended; a suspended run is never resumed")
-    if deleted_by_hand:
-        return _cancelled("its Job was deleted")
+        return _cancelled("the Job was suspended; regen does not resume suspended Jobs")
+    if deleted_by_user:
+        return _cancelled("the Job was deleted")
     failed = None if pod is None else _failed_container(pod)
     if pod is not None and failed is not None:
-        # Whoever deletes a pod also ends its containers: such a signal says nothing of the executor.
+        # Deleting a pod signals its containers, so such an exit status says nothing about the executor.
         if pod.deletion_at is not None and (failed.exit_code or 0) >= EXIT_BY_SIGNAL:
-            return JobError(Classification.LOST, "its pod was deleted while it ran", retryable=True, detail=detail)
+            return JobError(Classification.LOST, "the pod was deleted while it ran", retryable=True, detail=detail)
         return _exit(failed, detail)
     if (job is not None and job.is_complete) or (pod is not None and pod.phase == "Succeeded"):
-        return JobError(Classification.INTERNAL, "its pod ended well without a report", detail=detail)
-    return JobError(Classification.LOST, f"its pod is gone: {_cause(job, pod)}", retryable=True, detail=detail)
+        return JobError(Classification.INTERNAL, "the pod succeeded without a report", detail=detail)
+    return JobError(Classification.LOST, f"the pod disappeared: {_cause(job, pod)}", retryable=True, detail=detail)
 
 
 def _exit(container: ContainerView, detail: dict[str, Any]) -> JobError:
-    what = f"container {container.name} ended with status {container.exit_code}"
+    what = f"container {container.name} exited with status {container.exit_code}"
     message = f"{what}: {container.message}" if container.message else what
     if container.name == CONTAINER_EXECUTE:
-        return JobError(Classification.EXECUTOR, f"{message} and left no result", detail=detail)
-    # The trusted programs end so only where database or store could not be reached.
+        return JobError(Classification.EXECUTOR, f"{message} without a result", detail=detail)
+    # prepare and publish exit so only if the database or the store is unreachable.
     return JobError(Classification.LOST, message, retryable=True, detail=detail)
 
 
 def _out_of_memory(pod: PodView) -> JobError | None:
     for container in pod.containers:
         if container.terminated == OOM_KILLED:
-            message = f"container {container.name} was killed for using more memory than its limit"
+            message = f"container {container.name} exceeded its memory limit"
             return JobError(Classification.RESOURCES, message, detail={"reason": OOM_KILLED, "podName": pod.name})
     return None
 
 
 def _evicted_for_storage(pod: PodView) -> JobError | None:
-    """An eviction for its own use of storage; one for the node's sake carries ``DisruptionTarget``."""
+    """An eviction for the pod's own storage use. An eviction under node pressure carries ``DisruptionTarget``."""
     if pod.reason != "Evicted" or pod.disruption is not None:
         return None
-    message = f"its pod was evicted: {pod.message}"
+    message = f"the pod was evicted: {pod.message}"
     return JobError(Classification.RESOURCES, message, detail={"reason": "Evicted", "podName": pod.name})
 
 
@@ -254,11 +255,11 @@ def _cause(job: JobView | None, pod: PodView | None) -> str:
     if job is not None and job.failure is not None:
         reason = ": ".join(part for part in job.failure if part)
     else:
-        reason = "its Job is gone" if job is None else "its Job has not ended"
+        reason = "the Job is missing" if job is None else "the Job was active (pod evicted, deleted, or its node was lost)"
     if pod is None:
         return reason
     if (failed := _failed_container(pod)) is not None:
-        return f"{reason}; container {failed.name} ended with status {failed.exit_code} {failed.message}".rstrip()
+        return f"{reason}; container {failed.name} exited with status {failed.exit_code} {failed.message}".rstrip()
     return f"{reason}; {waiting_for(pod, None)[0] if not pod.has_ended else pod.reason or pod.phase}"
 
 

@@ -1,72 +1,77 @@
-"""kopf in a thread and an event loop of its own.
+"""Runs kopf in a thread and an event loop of its own, and passes its events on to the operator's loop.
 
-It takes every task of its loop for its own and cancels them when it stops; it should not find ours there. What it hears is
-handed over to our loop.
+kopf treats every task of its loop as its own and cancels them when it stops, so the operator's tasks must not run there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import kopf
 
-from regen_operator.kube.client import login_in_pod
+from regen_core.errors import SettingsInvalid
 from regen_operator.kube.handlers import kopf_settings, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from regen_operator.kube.handlers import Hints
+    from regen_operator.kube.handlers import EventSink
     from regen_operator.settings import Settings
 
 STOP_SECONDS: Final = 8.0
+LOGIN_RETRY_SECONDS: Final = 5.0
 QUEUEING: Final = logging.getLogger("kopf._core.reactor.queueing")
 
 
-class HandedOver:
-    """Calls ``hints`` in ``loop``, from whatever thread."""
+class LoginSource(Protocol):
+    """Where kopf gets its credentials: ``KubeClient``."""
 
-    def __init__(self, hints: Hints, loop: asyncio.AbstractEventLoop) -> None:
-        self._hints = hints
+    async def connection_info(self, *, rejected: bool) -> kopf.ConnectionInfo:
+        """The current credentials, or new ones if the API server rejected those."""
+        ...
+
+
+class ThreadsafeSink:
+    """An event sink that can be called from any thread; it calls ``sink`` in ``loop``."""
+
+    def __init__(self, sink: EventSink, loop: asyncio.AbstractEventLoop) -> None:
+        self._sink = sink
         self._loop = loop
 
     def job_event(self, job_id: str, body: dict[str, Any], *, deleted: bool) -> None:
-        """A Job of ours changed."""
-        self._call(lambda: self._hints.job_event(job_id, body, deleted=deleted))
+        """A Job that regen manages changed."""
+        self._call(lambda: self._sink.job_event(job_id, body, deleted=deleted))
 
     def pod_event(self, job_id: str, body: dict[str, Any], *, listed: bool, deleted: bool) -> None:
-        """A pod of ours changed, or was found by a list."""
-        self._call(lambda: self._hints.pod_event(job_id, body, listed=listed, deleted=deleted))
+        """A pod that regen manages changed, or was found by a list."""
+        self._call(lambda: self._sink.pod_event(job_id, body, listed=listed, deleted=deleted))
 
     def custom_event(self, body: dict[str, Any], *, deleted: bool) -> None:
         """A custom resource changed."""
-        self._call(lambda: self._hints.custom_event(body, deleted=deleted))
+        self._call(lambda: self._sink.custom_event(body, deleted=deleted))
 
-    def _call(self, told: Callable[[], None]) -> None:
+    def _call(self, deliver: Callable[[], None]) -> None:
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(told)
+            self._loop.call_soon_threadsafe(deliver)
 
 
-def _matters(record: logging.LogRecord) -> bool:
-    """Not the list of objects whose events a stop leaves unheard: they were hints, and the next leader looks at every job."""
-    return not record.getMessage().startswith("Unprocessed streams left")
-
-
-async def watch(hints: Hints, settings: Settings) -> None:
+async def watch(sink: EventSink, settings: Settings, logins: LoginSource) -> None:
     """Watches until cancelled; raises what kopf raises."""
     stop: Future[None] = Future()
     ended: Future[None] = Future()
-    handed_over = HandedOver(hints, asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
+    registry = kopf.OperatorRegistry()
+    _register_login(registry, logins, loop)
+    register(registry, ThreadsafeSink(sink, loop), settings)
 
     def run() -> None:
         try:
-            asyncio.run(_operator(handed_over, settings, stop))
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+            asyncio.run(_operator(registry, settings, stop))
+        except BaseException as error:  # noqa: BLE001 - raised by watch()
             ended.set_exception(error)
         else:
             ended.set_result(None)
@@ -76,24 +81,14 @@ async def watch(hints: Hints, settings: Settings) -> None:
     try:
         await asyncio.shield(waiting)
     finally:
-        QUEUEING.addFilter(_matters)
+        QUEUEING.addFilter(_is_relevant)
         if not stop.done():
             stop.set_result(None)
         await asyncio.wait([waiting], timeout=STOP_SECONDS)
 
 
-def _on_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Says nothing of kopf's watches that resist being closed with their loop, which is the last thing that happens in it."""
-    if "asyncgen" not in context:
-        loop.default_exception_handler(context)
-
-
-async def _operator(hints: Hints, settings: Settings, stop: Future[None]) -> None:
+async def _operator(registry: kopf.OperatorRegistry, settings: Settings, stop: Future[None]) -> None:
     asyncio.get_running_loop().set_exception_handler(_on_error)
-    registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry, id="kubeconfig", errors=kopf.ErrorsMode.IGNORED)(_login_with_kubeconfig)
-    kopf.on.login(registry=registry, id="service-account", errors=kopf.ErrorsMode.IGNORED)(_login_with_service_account)
-    register(registry, hints, settings)
     await kopf.operator(
         registry=registry,
         settings=kopf_settings(kopf.OperatorSettings()),
@@ -105,9 +100,28 @@ async def _operator(hints: Hints, settings: Settings, stop: Future[None]) -> Non
     )
 
 
-def _login_with_kubeconfig(settings: kopf.OperatorSettings, **_: Any) -> kopf.ConnectionInfo | None:
-    return kopf.login_with_kubeconfig(settings=settings)
+def _register_login(registry: kopf.OperatorRegistry, logins: LoginSource, loop: asyncio.AbstractEventLoop) -> None:
+    """Lets kopf log in with the operator's credentials. kopf asks again when they expire or the API server rejects them."""
+    rejected = False
+
+    async def log_in(**_: Any) -> kopf.ConnectionInfo:
+        nonlocal rejected
+        asking = logins.connection_info(rejected=rejected)
+        rejected = True
+        try:
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asking, loop))
+        except SettingsInvalid as error:
+            raise kopf.TemporaryError(error.message, delay=LOGIN_RETRY_SECONDS) from error
+
+    kopf.on.login(registry=registry, id="regen")(log_in)
 
 
-def _login_with_service_account(settings: kopf.OperatorSettings, **_: Any) -> kopf.ConnectionInfo | None:
-    return None if os.environ.get("KUBECONFIG") else login_in_pod(settings)
+def _is_relevant(record: logging.LogRecord) -> bool:
+    """Drops kopf's list of objects with unprocessed events at a stop: events are hints, and the next leader reads every job."""
+    return not record.getMessage().startswith("Unprocessed streams left")
+
+
+def _on_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Ignores kopf's watches that cannot be closed with their loop; nothing runs in it afterwards."""
+    if "asyncgen" not in context:
+        loop.default_exception_handler(context)

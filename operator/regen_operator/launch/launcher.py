@@ -9,7 +9,7 @@ import structlog
 from regen_core.errors import Classification, JobError, NotOurs
 from regen_core.names import ANNOTATION_SPEC_HASH
 from regen_operator.kube.client import JOBS
-from regen_operator.kube.errors import AlreadyExists, Forbidden, NotFound, Unavailable, Unprocessable, is_for_now
+from regen_operator.kube.errors import AlreadyExists, ApiUnavailable, Forbidden, NotFound, Unprocessable, is_temporary
 from regen_operator.kube.views import job_view
 from regen_operator.launch.manifests import JobOrder, build_job
 
@@ -48,7 +48,7 @@ class Launcher:
         except Unprocessable as error:
             return JobError(Classification.INTERNAL, f"its Job is refused: {error.message}", detail={"reason": error.reason})
         except Forbidden as error:
-            if is_for_now(error.message):
+            if is_temporary(error.message):
                 raise
             return JobError(Classification.INTERNAL, f"its Job is refused: {error.message}", detail={"reason": error.reason})
         log.info("job launched", job_id=row.id, type=row.type, job=body["metadata"]["name"])
@@ -59,7 +59,7 @@ class Launcher:
         try:
             found = job_view((await self._kube.get(JOBS, self._namespace, name)).body)
         except NotFound as error:
-            raise Unavailable(f"Kubernetes API: Job {name} was there and is gone; it will be made again") from error
+            raise ApiUnavailable(f"Kubernetes API: Job {name} was there and is gone; it will be made again") from error
         wanted = body["metadata"]["annotations"][ANNOTATION_SPEC_HASH]
         if found.is_ours(row.id) and found.annotations.get(ANNOTATION_SPEC_HASH) == wanted:
             log.info("job was launched before", job_id=row.id, job=name)

@@ -93,7 +93,7 @@ def overdue(s: Snapshot) -> Verdict | None:
     # What can be seen explains it best; a pod that still looks alive explains nothing.
     error = None
     if s.run is not None and not s.pod_is_alive and s.job is not None:
-        error = why_it_died(s.job, s.pod, deleted_by_hand=s.deletion_seen)
+        error = why_it_died(s.job, s.pod, deleted_by_user=s.deletion_seen)
     if error is None:
         message = f"nobody reported within {s.limits.total:.0f} seconds of the claim"
         error = JobError(Classification.LOST, message, retryable=True, detail={"fence": s.run is not None})
@@ -107,7 +107,7 @@ def no_fence_cancelled(s: Snapshot) -> Verdict | None:
     being_deleted = s.job is not None and s.job.deleting and not s.job.is_finished
     if s.run is not None or not (s.deletion_seen or being_deleted):
         return None
-    error = why_it_never_started(s.job, s.pod, deleted_by_hand=True)
+    error = why_it_never_started(s.job, s.pod, deleted_by_user=True)
     return _fail(s, error, "Cancelled", delete_job=s.job is not None and not s.job.deleting)
 
 
@@ -131,7 +131,7 @@ def no_fence_job_ended(s: Snapshot) -> Verdict | None:
         return None
     if s.job.failure is None and not s.job.suspended and not s.job.is_complete:
         return None
-    return _fail(s, why_it_never_started(s.job, s.pod, deleted_by_hand=False), "NeverStarted", delete_job=True)
+    return _fail(s, why_it_never_started(s.job, s.pod, deleted_by_user=False), "NeverStarted", delete_job=True)
 
 
 def no_fence_cannot_start(s: Snapshot) -> Verdict | None:
@@ -191,7 +191,7 @@ def fenced_pod_dead(s: Snapshot) -> Verdict | None:
     a partitioned node's.
     """
     deleted = s.deletion_seen or (s.job is not None and s.job.deleting and not s.job.is_finished)
-    error = why_it_died(s.job, s.pod, deleted_by_hand=deleted)
+    error = why_it_died(s.job, s.pod, deleted_by_user=deleted)
     never_ends = s.job is not None and not s.job.is_finished and (s.job.suspended or (s.pod is not None and s.pod.is_stuck))
     return _fail(s, error, error.classification.capitalize(), delete_job=never_ends)
 

@@ -62,7 +62,9 @@ async def test_a_list_that_nobody_can_read_does_not_end_the_operator(
     assert port is not None
     async with HttpProxy(port) as proxy:
         lead_through(kubeconfig, api.url, proxy.port)
-        async with running(resync_seconds=0.1):
+        async with running(resync_seconds=0.1) as operator:
+            # A row inserted earlier can be mirrored as waiting, and then RUNNING is shown only with its pod.
+            await world.until("the operator leads", lambda: operator.lease.held)
             first = await world.insert()
             await world.until("a job is mirrored", lambda: world.phase(first) == "RUNNING")
             rule = proxy.add("GET", "/regenerationjobs?limit=", times=6, status=200, body=b"[" * 100_000)

@@ -12,7 +12,7 @@ import pytest
 
 from regen_core.names import job_name
 from regen_core.states import JobStatus
-from regen_operator.kube.errors import Unavailable
+from regen_operator.kube.errors import ApiUnavailable
 from regen_operator.launch.manifests import JobOrder, build_job
 from regen_operator.recover.gather import FEW, PORTION, Gatherer, Look, portion_labels
 from regen_operator.recover.snapshot import Limits, Snapshot
@@ -156,7 +156,7 @@ async def test_a_few_jobs_are_read_one_by_one(api: KubernetesAPI, runs: Runs, ga
 async def test_what_the_server_does_not_tell_is_an_error_of_each(api: KubernetesAPI, gatherer: Gatherer) -> None:
     await api.stop()
     answers = await gatherer.gather([look(f"job-{number}") for number in range(FEW + 1)])
-    assert [type(one) for one in answers] == [Unavailable] * (FEW + 1)
+    assert [type(one) for one in answers] == [ApiUnavailable] * (FEW + 1)
 
 
 def test_the_longest_selector_fits_into_a_url() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from regen_core.errors import Classification
 from regen_core.states import JobStatus
-from regen_operator.kube.errors import NotFound, is_for_now
+from regen_operator.kube.errors import NotFound, is_temporary
 from regen_operator.launch.launcher import Launcher
 from regen_operator.launch.manifests import JobOrder, build_job
 from regen_operator.rows.values import JobRow
@@ -86,4 +86,4 @@ async def test_a_missing_namespace_may_come(kube: KubeClient, classes: Classes) 
     ],
 )
 def test_which_refusals_may_pass(message: str, expected: bool) -> None:  # noqa: FBT001 - a table
-    assert is_for_now(message) is expected
+    assert is_temporary(message) is expected

@@ -1,4 +1,4 @@
-"""Is there one leader at a time, soon another when it goes, and none that cannot work?"""
+"""Does one replica lead at a time, does another take over soon, and does none lead that cannot work?"""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import pytest
 
 from regen_operator.kube.client import LEASES, KubeClient
 from regen_operator.kube.lease import Lease
+from regen_operator.kube.login import log_in
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from kubelite.api import KubernetesAPI
+    from regen_operator.kube.login import Login
 
 
 class Replica:
@@ -98,14 +99,18 @@ async def test_a_leader_without_a_database_steps_down_and_another_takes_over(kub
             assert not first.lease.held
 
 
-async def test_a_leader_without_an_api_server_steps_down(
-    api: KubernetesAPI, kubeconfig: Path, unreachable: Callable[[KubeClient], None]
-) -> None:
-    async with KubeClient(timeout_seconds=0.3, concurrency=2) as kube:
+@pytest.mark.usefixtures("kubeconfig")
+async def test_a_leader_without_an_api_server_steps_down() -> None:
+    login = await log_in()
+
+    async def same() -> Login:
+        return login
+
+    async with KubeClient(timeout_seconds=0.3, concurrency=2, log_in=same) as kube:
         only = Replica(kube, "only")
         async with only.running():
             await soon(only.leads)
-            unreachable(kube)
+            login.configuration.host = "http://127.0.0.1:9"
             await soon(only.lost)
             assert not only.lease.held
 
@@ -120,12 +125,4 @@ async def test_duties_that_die_end_the_replica(kube: KubeClient) -> None:
         async with asyncio.timeout(8):
             await lease.run(duties)
     record = (await kube.get(LEASES, "regen", "regen-operator")).body
-    assert record["spec"]["holderIdentity"] == "", "the lease is let go"
-
-
-@pytest.fixture
-def unreachable() -> Callable[[KubeClient], None]:
-    def cut(kube: KubeClient) -> None:
-        kube._server = "http://127.0.0.1:9"
-
-    return cut
+    assert record["spec"]["holderIdentity"] == "", "the lease is released"

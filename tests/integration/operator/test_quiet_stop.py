@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_mock import MockerFixture
 
     from kubelite.api import KubernetesAPI
+    from regen_operator.kube.client import KubeClient
     from regen_operator.launch.classes import Classes
     from regen_operator.settings import Settings
 
@@ -44,11 +45,11 @@ def without_patience(settings: kopf.OperatorSettings) -> kopf.OperatorSettings:
     return given
 
 
-@pytest.mark.usefixtures("kubeconfig")
-async def test_a_stop_among_events_says_nothing(
+async def test_a_stop_among_events_says_nothing(  # noqa: PLR0917 - fixtures
     api: KubernetesAPI,
     classes: Classes,
     settings: Settings,
+    kube: KubeClient,
     mocker: MockerFixture,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -58,7 +59,7 @@ async def test_a_stop_among_events_says_nothing(
         api.store.create("jobs.batch", "regen-runs", build_job(order, classes, classes.by_type["document"]))
     hints = FirstEvent()
     caplog.set_level(logging.WARNING, logger="kopf")
-    watching = asyncio.create_task(watch(hints, settings))
+    watching = asyncio.create_task(watch(hints, settings, kube))
     async with asyncio.timeout(20):
         await hints.heard.wait()
         watching.cancel()

@@ -65,7 +65,7 @@ DEATHS: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None, bool, Clas
 @pytest.mark.parametrize("name", DEATHS)
 def test_a_run_that_died(name: str) -> None:
     job, pod, deleted, classification, retryable = DEATHS[name]
-    error = why_it_died(job_view(job) if job else None, pod_view(pod) if pod else None, deleted_by_hand=deleted)
+    error = why_it_died(job_view(job) if job else None, pod_view(pod) if pod else None, deleted_by_user=deleted)
     assert (error.classification, error.retryable) == (classification, retryable)
     assert error.message
 
@@ -90,7 +90,7 @@ STARTS: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None, bool, Clas
 @pytest.mark.parametrize("name", STARTS)
 def test_a_run_that_never_started(name: str) -> None:
     job, pod, deleted, classification, retryable = STARTS[name]
-    error = why_it_never_started(job_view(job) if job else None, pod_view(pod) if pod else None, deleted_by_hand=deleted)
+    error = why_it_never_started(job_view(job) if job else None, pod_view(pod) if pod else None, deleted_by_user=deleted)
     assert (error.classification, error.retryable) == (classification, retryable)
 
 
@@ -113,7 +113,7 @@ def test_what_no_waiting_cures(status: dict[str, Any], at_once: bool) -> None:  
 
 def test_text_that_the_database_cannot_hold_is_cleaned() -> None:
     dirty = ended("execute", 3, message="a\0b\ud800c" + "x" * 5000)
-    error = why_it_died(job_view(FAILED), pod_view(a_pod(initContainerStatuses=[dirty])), deleted_by_hand=False)
+    error = why_it_died(job_view(FAILED), pod_view(a_pod(initContainerStatuses=[dirty])), deleted_by_user=False)
     assert isinstance(error, JobError)
     assert "\0" not in error.message
     assert len(error.message.encode()) < 2000
