@@ -9,16 +9,48 @@ from pydantic import Field, field_validator, model_validator
 from regen_executors.inputs import StrictInputs
 
 MAX_SOURCE_BYTES = 8 * 1024 * 1024
-"""The size of a source file at the most."""
+"""The largest source file, in bytes."""
 
 MAX_MARKDOWN_CHARACTERS = 2 * 1024 * 1024
-"""The length of the Markdown at the most: some 700 pages. A template that makes more is stopped there."""
-
-MAX_FONT_BYTES = 64 * 1024 * 1024
-"""The size of a font file at the most; the large CJK fonts have some 20 MB."""
+"""The longest Markdown: some 700 pages. A template that makes more is stopped there."""
 
 SourceName = Annotated[str, Field(min_length=1, max_length=128)]
 Format = Literal["html", "pdf"]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+
+class StyleInputs(StrictInputs):
+    """The house style of a document. Fonts and logo are names of sources; the fonts are named in ``fonts`` too.
+
+    Attributes:
+        body_font: the text's font. Files of the same family in ``fonts`` are its bold and italic.
+        heading_font: the font of title and headings.
+        code_font: the font of code.
+        text_colour: of the text, on paper and in a light browser.
+        heading_colour: of title and headings.
+        link_colour: of links.
+        accent_colour: of the line beneath the title.
+        logo: an image above the title.
+        logo_height: its height in millimetres.
+        logo_alt: what the logo shows, for readers who do not see it.
+        header: one line at the head of each page.
+        footer: one line at the foot of each page.
+        page_numbers: whether pages are numbered.
+    """
+
+    body_font: SourceName | None = None
+    heading_font: SourceName | None = None
+    code_font: SourceName | None = None
+    text_colour: Colour | None = None
+    heading_colour: Colour | None = None
+    link_colour: Colour | None = None
+    accent_colour: Colour | None = None
+    logo: SourceName | None = None
+    logo_height: Annotated[float, Field(gt=0, le=60, strict=False)] = 14.0
+    logo_alt: Annotated[str, Field(max_length=200)] = ""
+    header: Annotated[str, Field(max_length=200)] = ""
+    footer: Annotated[str, Field(max_length=200)] = ""
+    page_numbers: bool = True
 
 
 class DocumentInputs(StrictInputs):
@@ -27,22 +59,23 @@ class DocumentInputs(StrictInputs):
     Attributes:
         title: the document's title, plain text.
         subtitle: plain text beneath the title.
-        author: plain text; also in the PDF's metadata.
-        date: plain text, as it shall be printed; an executor has no clock.
-        markdown: CommonMark with tables, strike-through, footnotes and definition lists; no HTML.
+        author: plain text; also in the PDF's metadata. Front matter may give it instead.
+        date: plain text, printed as it is; an executor has no clock. Front matter may give it instead.
+        markdown: CommonMark with GitHub's extensions, footnotes and definition lists.
         template: a Jinja2 template that makes such Markdown from ``data``.
         source: the name of the source file that holds the Markdown, or the template.
         source_kind: which of the two ``source`` holds.
         data: the template's variables.
         data_source: the name of a source file that holds them as a JSON object.
-        formats: which artifacts to make.
+        formats: which artifacts to create.
         name: the artifacts' name without its extension.
         language: a BCP 47 tag; chooses hyphenation and the direction of writing.
-        paper: the PDF's and the printed HTML's page.
+        paper: the page size of the PDF and of the printed HTML.
         toc: whether a table of contents precedes the text.
         toc_title: the heading of that table.
         toc_depth: the deepest level of heading in it.
         fonts: names of source files (TrueType, OpenType) that the PDF may use for what its own fonts lack.
+        style: the house style.
     """
 
     title: Annotated[str, Field(min_length=1, max_length=500)]
@@ -63,6 +96,7 @@ class DocumentInputs(StrictInputs):
     toc_title: Annotated[str, Field(min_length=1, max_length=100)] = "Contents"
     toc_depth: Annotated[int, Field(ge=1, le=6)] = 3
     fonts: Annotated[tuple[SourceName, ...], Field(max_length=8, strict=False)] = ()
+    style: StyleInputs = StyleInputs()
 
     @field_validator("formats")
     @classmethod
@@ -89,6 +123,14 @@ class DocumentInputs(StrictInputs):
         if self.source is None and self.source_kind != "markdown":
             msg = "expected sourceKind only together with source"
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _style_names_given_fonts(self) -> Self:
+        for name in (self.style.body_font, self.style.heading_font, self.style.code_font):
+            if name is not None and name not in self.fonts:
+                msg = f"expected the fonts of style in fonts too, {name!r} is not"
+                raise ValueError(msg)
         return self
 
     @model_validator(mode="after")

@@ -1,8 +1,8 @@
-"""Markdown to tokens: CommonMark with tables, strike-through, footnotes and definition lists, made safe for every output.
+"""Markdown to tokens that are safe for every output.
 
-Raw HTML is not recognised, so it stays text. What a self-contained document cannot have goes here, once for HTML and PDF:
-images become their alternative text, links that lead nowhere become their text. Headings get ids, and levels without gaps
-(PDF/UA-1 and WCAG 1.3.1 ask for those).
+What a self-contained document cannot have is settled here, once for HTML and PDF: images become pictures or a notice in their
+place, links that lead nowhere become their text, HTML that is not known becomes text. Values of a template are put in their
+places. Headings get ids, and levels without gaps (PDF/UA-1 and WCAG 1.3.1 ask for those).
 """
 
 from __future__ import annotations
@@ -10,24 +10,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from mdit_py_plugins.deflist import deflist_plugin
-from mdit_py_plugins.footnote import footnote_plugin
 
-from regen_executors.interface import Capped
+from regen_executors.document.dialect import parsed_tokens, parser
+from regen_executors.document.images import NoPicture, Pictures
+from regen_executors.document.inline_html import without_html
+from regen_executors.document.template import Rendered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MAX_NESTING = 40
-"""Blocks and spans within one another at the most. Typst's own limits begin at 64 levels of layout."""
-
 _SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 _NOT_IN_A_SLUG = re.compile(r"[^\w\- ]")
 _FOOTNOTE_ID = re.compile(r"fn(ref)?\d")
+_QUOTED_PLACEHOLDER = re.compile("(?:\ufdd0|%EF%B7%90)(\\d+)(?:\ufdd1|%EF%B7%91)")
+_SAFE_IN_A_URL = "!#$%&'()*+,/:;=?@[]~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,41 +40,37 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """Safe tokens, and the headings among them in order."""
+    """Safe tokens, the headings among them in order, and the text that they came from, for line numbers."""
 
     tokens: Sequence[Token]
     headings: tuple[Heading, ...]
+    text: str
 
 
-def parser() -> MarkdownIt:
-    """A parser and HTML renderer of the dialect; no HTML, no typographic replacement, nothing fetched."""
-    markdown = MarkdownIt("commonmark", {"html": False, "maxNesting": 4 * MAX_NESTING})
-    markdown.enable(["table", "strikethrough"]).disable(["html_block", "html_inline"])
-    # Judged in _without_dead_links: refusing here would leave the brackets in the text.
-    markdown.validateLink = _any_link  # type: ignore[method-assign]
-    markdown.use(footnote_plugin, inline=True).use(deflist_plugin)
-    markdown.add_render_rule("footnote_caption", _caption)
-    return markdown
-
-
-def parse(text: str, field: str) -> Parsed:
-    """The tokens of ``text``.
+def parse(source: str | Rendered, field: str, pictures: Pictures | None = None) -> Parsed:
+    """The tokens of Markdown, or of what a template made.
 
     Raises:
-        Capped: blocks or spans lie deeper within one another than ``MAX_NESTING``.
+        Capped: brackets, blocks or spans are nested too deep.
     """
-    tokens = parser().parse(text)
-    _bound_nesting(tokens, field)
+    rendered = Rendered(source) if isinstance(source, str) else source
+    tokens = parsed_tokens(parser(), rendered.markdown, field)
+    pictures = pictures or Pictures({})
     for token in tokens:
         if token.children is not None:
-            token.children = [_without_image(child) for child in token.children]
+            token.children = without_html(token.children)
+        _fill(token, rendered)
+        if token.children is not None:
+            token.children = [_placed(child, pictures) for child in token.children]
+    _hide_empty_paragraphs(tokens)
     _flatten_notes(tokens)
     headings = _name_headings(tokens)
     anchors = frozenset(heading.anchor for heading in headings)
     for token in tokens:
         if token.children is not None:
             token.children = _without_dead_links(token.children, anchors)
-    return Parsed(tokens, headings)
+    shown = [token for token in tokens if token.type != "html_block"]
+    return Parsed(shown, headings, rendered.folded(rendered.markdown))
 
 
 def plain_text(tokens: Sequence[Token]) -> str:
@@ -83,36 +78,48 @@ def plain_text(tokens: Sequence[Token]) -> str:
     return "".join(
         " " if token.type in {"softbreak", "hardbreak"} else token.content
         for token in tokens
-        if token.type in {"text", "code_inline", "softbreak", "hardbreak"}
+        if token.type in {"text", "code_inline", "softbreak", "hardbreak", "picture", "no_picture"}
     )
 
 
-def _any_link(url: str) -> bool:  # noqa: ARG001 - the parser's hook passes it by position
-    return True
+def _fill(token: Token, rendered: Rendered) -> None:
+    """Puts the template's values into a token and its children."""
+    if not rendered.values:
+        return
+    fill = rendered.verbatim if token.type in {"fence", "code_block"} else rendered.folded
+    token.content, token.info = fill(token.content), rendered.folded(token.info)
+    for name, value in token.attrs.items():
+        if isinstance(value, str):
+            token.attrs[name] = _QUOTED_PLACEHOLDER.sub(
+                lambda found: quote(rendered.values[int(found[1])], safe=_SAFE_IN_A_URL), value
+            )
+    for child in token.children or ():
+        _fill(child, rendered)
 
 
-def _caption(_renderer: object, tokens: Sequence[Token], index: int, _options: object, _env: object) -> str:
-    """The mark of a footnote in HTML: its number, and the same number where it is referred to again."""
-    return f"[{tokens[index].meta['id'] + 1}]"
-
-
-def _bound_nesting(tokens: Sequence[Token], field: str) -> None:
-    depth = 0
-    for token in tokens:
-        depth += token.nesting
-        inner = deepest = 0
-        for child in token.children or ():
-            inner += child.nesting
-            deepest = max(deepest, inner)
-        if depth + deepest > MAX_NESTING:
-            line = token.map[0] + 1 if token.map else "unknown"
-            raise Capped(field, f"lists, quotes and emphasis within one another more than {MAX_NESTING} deep, line {line}")
-
-
-def _without_image(token: Token) -> Token:
+def _placed(token: Token, pictures: Pictures) -> Token:
+    """An image's token: ``picture``, whose meta holds it, or ``no_picture``, whose content is the notice in its place."""
     if token.type != "image":
         return token
-    return Token("text", "", 0, content=plain_text(token.children or []) or token.content)
+    alt = plain_text(token.children or []) or token.content
+    source = str(token.attrGet("src") or "")
+    try:
+        picture = pictures.find(source)
+    except NoPicture as error:
+        named = source if len(source) <= 200 and not source.startswith("data:") else ""
+        about = ": ".join(part for part in (alt.strip(), named) if part)
+        return Token("no_picture", "span", 0, content=f"[image not shown{': ' if about else ''}{about} ({error})]")
+    return Token("picture", "img", 0, content=alt, meta={"picture": picture, "wanted": dict(token.meta)})
+
+
+def _hide_empty_paragraphs(tokens: Sequence[Token]) -> None:
+    """A paragraph of comments or dropped tags alone is not shown."""
+    for opening, inline, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if opening.type == "paragraph_open" and inline.type == "inline" and closing.type == "paragraph_close":
+            children = inline.children or []
+            if not any(child.type not in {"softbreak", "text"} or child.content.strip() for child in children):
+                opening.hidden = closing.hidden = True
+                inline.children = []
 
 
 def _flatten_notes(tokens: Sequence[Token]) -> None:
@@ -127,7 +134,7 @@ def _flatten_notes(tokens: Sequence[Token]) -> None:
 def _name_headings(tokens: Sequence[Token]) -> tuple[Heading, ...]:
     """Gives each heading its id and its level, and says what they are."""
     headings: list[Heading] = []
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     previous = 0
     for position, token in enumerate(tokens):
         if token.type != "heading_open":
@@ -147,16 +154,16 @@ def _name_headings(tokens: Sequence[Token]) -> tuple[Heading, ...]:
     return tuple(headings)
 
 
-def _anchor(text: str, taken: set[str]) -> str:
+def _anchor(text: str, taken: dict[str, int]) -> str:
     """The id of a heading as GitHub makes it: lower case, dashes for spaces, a number where it is taken already."""
     slug = _NOT_IN_A_SLUG.sub("", text.strip().lower()).replace(" ", "-") or "section"
     if _FOOTNOTE_ID.match(slug):
         slug = f"section-{slug}"
-    anchor, number = slug, 0
+    anchor = slug
     while anchor in taken:
-        number += 1
-        anchor = f"{slug}-{number}"
-    taken.add(anchor)
+        taken[slug] += 1
+        anchor = f"{slug}-{taken[slug]}"
+    taken[anchor] = 0
     return anchor
 
 

@@ -27,16 +27,18 @@ _NOT_DRAWN: Final = frozenset({"Cf", "Cc", "Zl", "Zp"})
 
 @dataclass(frozen=True, slots=True)
 class MissingCharacter:
-    """A character that no font has. ``lines`` are those on which it stands, from 1."""
+    """A character that no font has. ``lines`` are those on which it stands, from 1; empty where none is known."""
 
     character: str
     lines: tuple[int, ...]
 
     def __str__(self) -> str:
-        """``U+1FAE8 SHAKING FACE (lines 3, 8)``."""
+        """``U+1FAE8 SHAKING FACE (lines 3, 8)``, without lines where none is known."""
         listed = ", ".join(str(line) for line in self.lines[:MAX_LINES_LISTED])
         more = ", …" if len(self.lines) > MAX_LINES_LISTED else ""
         code = f"U+{ord(self.character):04X} {unicodedata.name(self.character, '')}".rstrip()
+        if not self.lines:
+            return code
         return f"{code} ({'line' if len(self.lines) == 1 else 'lines'} {listed}{more})"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from regen_executors.document.pdf import typeset
-from regen_executors.interface import InvalidInput
+from regen_executors.document.nodes import TEXT_SIZE, Room, text_nodes
+from regen_executors.document.typesetting import typeset_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,38 +18,27 @@ Node = dict[str, Any]
 _KINDS: Final = {"read": "Read", "watch": "Watch", "practise": "Practise", "review": "Review"}
 _RESOURCES: Final = {"reading": "to read", "video": "to watch", "practice": "to practise"}
 _STYLES: Final = {"reading": "by reading", "video": "by video", "practice": "by practice", "mixed": "by a mix of ways"}
-_UNSURE: Final = re.compile("[^\n\u0020-\u007e\u00a0-\u024f\u0370-\u03ff\u0400-\u045f\u2010-\u2026\u20ac\u2192]")
-"""Characters that not every font of the PDF is sure to have."""
-_NOT_SHOWN: Final = "Characters that this page's fonts lack are printed as “?”; plan.json has them."
+_WIDTH: Final = 459.0
+"""The width of the text on an A4 page, in points."""
 
 
 def pdf(plan: Plan) -> bytes:
     """The PDF: overview, schedule, then the modules with their lessons.
 
-    The learner's words may be in any script, and the PDF's fonts know some: what they lack is printed as a question mark, which
-    the page says.
+    The learner's words may be in any script. Characters that no font has are replaced, and the page lists them.
     """
-    document = _document(plan)
-    try:
-        return typeset(document, "inputs.topic")
-    except InvalidInput:
-        return typeset(_replaced({**document, "subtitle": f"{document['subtitle']}. {_NOT_SHOWN}"}), "inputs.topic")
-
-
-def _replaced(value: Any) -> Any:
-    if isinstance(value, str):
-        return _UNSURE.sub("?", value)
-    if isinstance(value, dict):
-        return {name: _replaced(one) for name, one in value.items()}
-    return [_replaced(one) for one in value] if isinstance(value, list) else value
+    return typeset_plain(_document(plan), "inputs.topic")
 
 
 def _document(plan: Plan) -> Node:
     week = "hour" if plan.weekly_hours == 1 else "hours"
     return {
         "title": plan.title,
-        "subtitle": f"For {_article(plan.skill_level)}, {plan.weekly_hours} {week} a week, {_STYLES[plan.learning_style]}",
-        "byline": _dates(plan),
+        "heading": text_nodes(plan.title, Room(_WIDTH, 21)),
+        "subtitle": _text(
+            f"For {_article(plan.skill_level)}, {plan.weekly_hours} {week} a week, {_STYLES[plan.learning_style]}"
+        ),
+        "byline": _text(_dates(plan)) if _dates(plan) else [],
         "authors": [],
         "lang": "en",
         "region": None,
@@ -105,7 +94,12 @@ def _schedule(plan: Plan) -> list[Node]:
     head = [_text("Week"), _text("Lessons"), _text("Time")]
     return [
         _heading(1, "The schedule", "schedule"),
-        {"kind": "table", "align": ["left", "left", "right"], "head": head, "cells": cells},
+        {
+            "kind": "table",
+            "size": TEXT_SIZE,
+            "turned": False,
+            "tables": [{"columns": 3, "align": ["left", "left", "right"], "head": head, "cells": cells}],
+        },
     ]
 
 
@@ -142,8 +136,8 @@ def _module(number: int, module: Module, titles: dict[str, str]) -> list[Node]:
 
 def _resource(one: Resource) -> list[Node]:
     start = {"kind": "text", "text": f"{_RESOURCES[one.kind].capitalize()}: "}
-    name = {"kind": "text", "text": one.title}
-    return [start, name if one.url is None else {"kind": "link", "url": one.url, "body": [name]}]
+    name = _text(one.title)
+    return [start, *(name if one.url is None else [{"kind": "link", "url": one.url, "body": name}])]
 
 
 def _lesson(number: str, lesson: Lesson) -> list[Node]:
@@ -185,7 +179,7 @@ def _plain_list(texts: list[str]) -> Node:
 
 
 def _text(text: str) -> list[Node]:
-    return [{"kind": "text", "text": text}]
+    return text_nodes(text, Room(_WIDTH, TEXT_SIZE * 1.3))
 
 
 def _hours(minutes: int) -> str:

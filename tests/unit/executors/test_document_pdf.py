@@ -15,6 +15,7 @@ from pypdf import PdfReader
 from regen_executors.document.inputs import DocumentInputs
 from regen_executors.document.markdown import parse
 from regen_executors.document.pdf import pdf
+from regen_executors.fonts import REPLACEMENT
 from regen_executors.interface import Capped, InvalidInput
 
 if TYPE_CHECKING:
@@ -100,6 +101,14 @@ def test_the_text_of_every_construct_is_on_the_page() -> None:
         assert word in text
 
 
+def _rightmost(content: bytes) -> float:
+    """Where the rightmost piece of text begins, in points."""
+    places: list[float] = []
+    for page in PdfReader(BytesIO(content)).pages:
+        page.extract_text(visitor_text=lambda text, cm, tm, *_: places.append(tm[4] * cm[0] + cm[4]) if text.strip() else None)
+    return max(places)
+
+
 def test_a_note_in_a_heading_is_printed_once() -> None:
     text = _text(_pdf("# Head[^n]\n\n## Next^[inline]\n\nagain[^n]\n\n[^n]: The note.\n", toc=True))
     assert (text.count("Head"), text.count("The note."), text.count("inline")) == (2, 1, 1)
@@ -129,16 +138,27 @@ def test_only_the_fonts_that_typst_carries_are_used() -> None:
     assert all("Libertinus" in name or "DejaVuSansMono" in name for name in names)
 
 
-def test_characters_that_no_font_has_are_refused_not_printed_as_boxes() -> None:
-    with pytest.raises(InvalidInput, match=r"inputs\.markdown: expected text that the PDF's fonts can show.*日"):
-        _pdf("日本")
+def test_characters_that_no_font_has_are_replaced_and_listed_with_their_lines() -> None:
+    text = _text(_pdf("a 日本 b\n\nc \U00012000 d\n\n```\n\U00012001\n```\n\n\U00012000\n"))
+    assert "a 日本 b" in text
+    assert f"c {REPLACEMENT} d" in text
+    notice = "U+12000 CUNEIFORM SIGN A (lines 3, 9); U+12001 CUNEIFORM SIGN A TIMES A (line 6)."
+    assert _squeezed(f"are printed as {REPLACEMENT}: {notice}") in _squeezed(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["ก\u0301", "x\u20dd", "1\ufe0f\u20e3", "\u1680", "\u3000", "\u00ad", "\u200b", "\ufffd", "א\u0301"]
+)
+@pytest.mark.parametrize("place", ["{}", "`{}`", "**{}**"])
+def test_no_combination_of_characters_stops_the_pdf(text: str, place: str) -> None:
+    assert _pdf(place.format(f"a{text}b")).startswith(b"%PDF")
 
 
 def test_a_font_can_be_given_as_a_source(run: Callable[..., dict[str, bytes]]) -> None:
     inputs = {"title": "T", "markdown": "x", "fonts": ["font.otf"], "formats": ["pdf"]}
     with pytest.raises(InvalidInput, match=r"^inputs\.fonts\[0\]: expected the name of one of the instruction's sources"):
         run("document", inputs)
-    with pytest.raises(InvalidInput, match=r"^inputs\.fonts\[0\]: expected a source that is a TrueType or OpenType font"):
+    with pytest.raises(InvalidInput, match=r"^inputs\.fonts\[0\]: expected a TrueType or OpenType font in source"):
         run("document", inputs, {"font.otf": b"no font"})
 
 
@@ -148,12 +168,19 @@ def test_what_is_nested_too_deep_is_capped() -> None:
 
 
 @pytest.mark.parametrize("depth", [5, 10, 15, 20, 30, 39])
-def test_what_is_nested_is_set_or_capped_and_never_crashes(depth: int) -> None:
-    for markdown in ("> " * depth + "x", "".join("  " * level + "- x\n" for level in range(depth))):
-        try:
-            assert _pdf(markdown).startswith(b"%PDF")
-        except Capped as capped:
-            assert depth > 15, capped  # noqa: PT017 - either is right beyond that
+@pytest.mark.parametrize("kind", ["quotes", "bullets", "numbers"])
+def test_what_is_nested_stays_on_the_page(depth: int, kind: str) -> None:
+    if kind == "quotes":
+        markdown = "> " * depth + "innermost"
+    else:
+        mark = "- " if kind == "bullets" else "1. "
+        depth = min(depth, 18)  # an item takes two levels
+        markdown = "".join(
+            " " * len(mark) * level + f"{mark}{'innermost' if level == depth - 1 else 'x'}\n" for level in range(depth)
+        )
+    content = _pdf(markdown)
+    assert "innermost" in _text(content)
+    assert _rightmost(content) < 595 - 60
 
 
 def test_the_program_is_constant() -> None:

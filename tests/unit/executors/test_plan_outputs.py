@@ -69,13 +69,20 @@ def test_the_pdf_is_tagged_and_has_no_date(run: Callable[..., dict[str, bytes]])
     assert not {"/CreationDate", "/ModDate"} & set(reader.metadata)
 
 
-@pytest.mark.parametrize("topic", ["日本語を学ぶ", "beekeeping 🐝", "한국어 배우기"])
-def test_words_that_the_fonts_lack_are_in_the_json_and_marked_in_the_pdf(
-    run: Callable[..., dict[str, bytes]], topic: str
-) -> None:
+@pytest.mark.parametrize("topic", ["日本語で機械学習を学ぶ", "beekeeping 🐝", "한국어 배우기", "تعلم النجارة", "हिन्दी सीखें"])
+def test_topics_in_any_script_are_printed(run: Callable[..., dict[str, bytes]], topic: str) -> None:
     made = run("plan_regeneration", GOOD | {"topic": topic})
     assert json.loads(made["plan.json"])["topic"] == topic
-    assert "plan.json has them" in _text(made["plan.pdf"])
+    text = _text(made["plan.pdf"])
+    assert "?: a learning plan" not in text
+    assert "no font" not in text
+    if not re.search("[\u0600-\u06ff\u0900-\u097f]", topic):  # pypdf reads right-to-left and joined letters in another order
+        assert topic[1:] in text.replace("\n", "")
+
+
+def test_characters_that_no_font_has_are_listed(run: Callable[..., dict[str, bytes]]) -> None:
+    made = run("plan_regeneration", GOOD | {"topic": "Reading \U00012000 \U00012001"})
+    assert "are printed as \ufffd: U+12000 CUNEIFORM SIGN A; U+12001" in _text(made["plan.pdf"]).replace("\n", " ")
 
 
 def test_any_other_words_are_printed_as_they_are(run: Callable[..., dict[str, bytes]]) -> None:
