@@ -76,6 +76,7 @@ chart: $(STAMP) ## write the chart's README table and schema anew from values.ya
 reference: $(STAMP) ## write the references in docs/ anew from the code
 	$(BIN)/python -m tests.repo.metrics_reference
 	$(BIN)/python -m tests.repo.settings_reference
+	$(BIN)/python -m tests.repo.reasons_reference
 
 docs: $(STAMP) ## build the documentation's site into site/, every warning an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build

@@ -1,4 +1,4 @@
-"""``regen-operator``: puts the parts together and runs them until SIGTERM, or until one of them dies."""
+"""``regen-operator``: builds the components and runs them until SIGTERM, or until one of them fails."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from regen_operator.kube.views import job_view
 from regen_operator.kube.watching import watch
 from regen_operator.launch.classes import load_classes
 from regen_operator.launch.launcher import Launcher
+from regen_operator.launch.launches import Launches
 from regen_operator.mirror.cache import MirrorCache
 from regen_operator.mirror.ingest import Ingester
 from regen_operator.mirror.mirror import Mirror
 from regen_operator.recover.gather import Gatherer
-from regen_operator.recover.reconciler import Reconciler, Tools
+from regen_operator.recover.reconciler import Dependencies, Reconciler
 from regen_operator.recover.sweep import Sweep
 from regen_operator.rows.database import Database
 from regen_operator.settings import load_settings
 from regen_operator.telemetry.health import HealthServer, Probe, WatchAge, since
 from regen_operator.telemetry.metrics import Metrics
 from regen_operator.telemetry.pod_phases import PodPhases
-from regen_operator.telemetry.queue_metrics import Census
+from regen_operator.telemetry.queue_metrics import QueueMetrics
 from regen_operator.telemetry.transitions import Transitions
 
 if TYPE_CHECKING:
@@ -46,12 +47,12 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("regen.operator")
 
-DEEPEST: Final = 12_000
-"""Nested calls. The API server takes JSON of 10,000 levels, and who may apply one such object must not stop the operator."""
+RECURSION_LIMIT: Final = 12_000
+"""The API server accepts JSON of 10,000 levels; parsing such an object must not stop the operator."""
 
 
 class Operator:
-    """One replica. Every replica watches, lists and listens; only the one that holds the lease acts."""
+    """One replica. Every replica watches, lists and listens; only the holder of the Lease acts."""
 
     def __init__(self, settings: Settings, classes: Classes) -> None:
         self.settings = settings
@@ -65,19 +66,14 @@ class Operator:
         transitions = Transitions(2 * settings.lease_seconds)
         self.cache = MirrorCache(settings.namespace)
         self.watches = {JOBS: WatchAge(), CUSTOM: WatchAge()}
-        self.kube.on_create = self._made
-        tools = Tools(
-            self.database,
-            self.kube,
-            Gatherer(self.kube, settings.runner_namespace),
-            Launcher(
-                self.kube, classes, namespace=settings.runner_namespace, pending_seconds=settings.pending_deadline_seconds
-            ),
-            classes,
-            settings,
-            self.metrics,
+        self.kube.on_create = self._object_created
+        launcher = Launcher(
+            self.kube, classes, namespace=settings.runner_namespace, pending_seconds=settings.pending_deadline_seconds
         )
-        self.reconciler = Reconciler(tools, self.changed)
+        self.launches = Launches(launcher, self.database, self.metrics, self.mirror_changed)
+        gatherer = Gatherer(self.kube, settings.runner_namespace)
+        dependencies = Dependencies(self.database, self.kube, gatherer, self.launches, classes, settings, self.metrics)
+        self.reconciler = Reconciler(dependencies, self.mirror_changed)
         ingester = Ingester(
             self.database, self.kube, self.cache, cluster=settings.cluster_name, namespaces=settings.ingest_namespaces
         )
@@ -87,14 +83,20 @@ class Operator:
             cache=self.cache,
             ingester=ingester,
             settings=settings,
-            waiting=self.reconciler.waiting,
-            crowded=lambda: self.reconciler.crowded,
+            waiting=self.reconciler.memories.waiting,
+            blocked_types=self._blocked_types,
             metrics=self.metrics,
             transitions=transitions,
         )
         claim = Claim(settings.claim_batch, settings.caps, frozenset(classes.types))
         self.dispatcher = Dispatcher(
-            self.database, self.reconciler, claim, self.changed, metrics=self.metrics, poll_seconds=settings.poll_seconds
+            self.database,
+            self.launches,
+            claim,
+            blocked_types=self._blocked_types,
+            changed=self.mirror_changed,
+            metrics=self.metrics,
+            poll_seconds=settings.poll_seconds,
         )
         self.sweep = Sweep(self.database, self.kube, self.reconciler, classes, settings, metrics=self.metrics)
         self.pod_phases = PodPhases(self.metrics.phase)
@@ -105,59 +107,62 @@ class Operator:
             name=settings.lease_name,
             identity=settings.identity,
             seconds=settings.lease_seconds,
-            healthy=self.database_answers,
+            healthy=self.database_responds,
         )
-        self.census = Census(
+        self.queue_metrics = QueueMetrics(
             self.database,
             self.metrics,
             settings,
             transitions=transitions,
-            crowded=lambda: self.reconciler.crowded,
+            blocked_types=self._blocked_types,
             leads=lambda: self.lease.held,
         )
         self._last_list: float | None = None
-        self._last_census: float | None = None
-        self._probes = self._watched_ages()
+        self._last_collection: float | None = None
+        self._probes = self._activity_ages()
         for name, executor_class in classes.by_type.items():
             self.metrics.sandbox_required.labels(name).set(executor_class.sandbox == "require")
         self.health_port: int | None = None
 
     # -- hints ---------------------------------------------------------------------------------------------------------
 
-    def changed(self) -> None:
-        """Something was done that custom resources show."""
-        self.mirror.wake()
+    def _blocked_types(self) -> frozenset[str]:
+        return self.reconciler.memories.blocked_types
 
-    def _made(self, resource: ResourceType, since: float) -> None:
-        """An object was made that was asked for at ``since``, and its watch must tell of it."""
+    def mirror_changed(self) -> None:
+        """A change that custom resources show."""
+        self.mirror.enqueue()
+
+    def _object_created(self, resource: ResourceType, since: float) -> None:
+        """An object was created by a request sent at ``since``; its watch must report it."""
         if resource in self.watches:
             self.watches[resource].expect(since)
 
     def rows_changed(self) -> None:
-        """A notification came: rows were inserted, moved on or took their fence."""
-        self.dispatcher.wake()
-        self.mirror.wake()
+        """A notification arrived: rows were inserted, changed their status or took their fence."""
+        self.dispatcher.enqueue()
+        self.mirror.enqueue()
 
-    def database_answers(self) -> bool:
-        """Whether the database has answered within the lease's length."""
+    def database_responds(self) -> bool:
+        """Whether a call of the database succeeded within the Lease's duration."""
         last = self.database.last_success
         return last is not None and time.monotonic() - last < self.settings.lease_seconds
 
     def job_event(self, job_id: str, body: dict[str, Any], *, deleted: bool) -> None:
-        """A Job of ours changed."""
+        """A job's Job changed."""
         self.watches[JOBS].heard()
         job = job_view(body)
         if (deleted or job.deleting) and not job.is_finished:
-            self.reconciler.saw_deletion(job_id, job.uid)
-        self.reconciler.wake(job_id)
+            self.reconciler.job_deleted(job_id, job.uid)
+        self.reconciler.requeue(job_id)
 
     def pod_event(self, job_id: str, body: dict[str, Any], *, listed: bool, deleted: bool) -> None:
-        """A pod of ours changed, or was found by a list."""
+        """A pod of a job changed, or was listed."""
         if deleted:
             self.pod_phases.gone(body["metadata"]["uid"])
         else:
             self.pod_phases.saw(body, listed=listed)
-        self.reconciler.wake(job_id)
+        self.reconciler.requeue(job_id)
 
     def custom_event(self, body: dict[str, Any], *, deleted: bool) -> None:
         """A custom resource changed."""
@@ -165,16 +170,16 @@ class Operator:
         metadata = body["metadata"]
         if deleted:
             self.cache.forget(metadata["namespace"], metadata["name"], metadata["uid"])
-            self.mirror.wake()
+            self.mirror.enqueue()
             return
         entry = self.cache.observe(body)
         if not entry.is_mirror and entry.job_id is None:
-            self.mirror.wake()
+            self.mirror.enqueue()
 
     # -- running -------------------------------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Runs until ``stop`` is set; raises what the first part that dies raises."""
+        """Runs until ``stop`` is set; raises the error of the first component that fails."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.kube)
             await self.database.open()
@@ -182,62 +187,64 @@ class Operator:
             health = self._health()
             self.health_port = await health.start()
             stack.push_async_callback(health.stop)
-            log.info("operator starts", identity=self.settings.identity, health_port=self.health_port)
+            log.info("operator started", identity=self.settings.identity, health_port=self.health_port)
             _on_signals(stop)
-            parts = [
+            components = [
                 asyncio.create_task(work, name=name)
                 for name, work in {
                     "lease": self.lease.run(self._lead),
                     "watches": watch(self, self.settings, self.kube),
                     "listener": self.listener.run(),
-                    "poll": self._poll(),
+                    "database probe": self._probe_database(),
                     "lists": self._list(),
-                    "census": self.census.run(self._census_taken),
+                    "queue metrics": self.queue_metrics.run(self._metrics_collected),
                 }.items()
             ]
             try:
-                await _first_death(parts, stop)
+                await _first_failure(components, stop)
             finally:
-                # The lease is let go while the connections still stand.
-                await _cancel(parts)
+                # Release the Lease while the connections are still open.
+                await _cancel(components)
                 log.info("operator stopped", writes=dict(self.kube.writes))
 
     async def _lead(self) -> None:
-        """What only the leader does."""
+        """Runs the components of the leader."""
         async with asyncio.TaskGroup() as group:
+            # Launches first: they must accept the rows of the first claim.
+            group.create_task(self.launches.run(), name="launches")
             group.create_task(self.reconciler.run(), name="reconciler")
             group.create_task(self.dispatcher.run(), name="dispatcher")
             group.create_task(self.mirror.run(), name="mirror")
             group.create_task(self.sweep.run(), name="sweep")
 
-    async def _poll(self) -> None:
-        """Asks the database for the time: what readiness and the lease go by, in followers too."""
+    async def _probe_database(self) -> None:
+        """Reads the database's clock, in followers too: readiness and the Lease depend on its success."""
         pause = min(self.settings.lease_seconds / 4, self.settings.health_max_age_seconds / 8, 5.0)
         while True:
             try:
                 await self.database.clock()
             except RegenError as error:
-                log.warning("database does not answer", error=error.message)
+                log.warning("database probe failed, will retry", error=error.message, retry_in=pause)
             await asyncio.sleep(pause)
 
     async def _list(self) -> None:
-        """Lists the custom resources now and then: a follower's cache stays warm, and a lost watch event is made good."""
+        """Lists the custom resources periodically: it keeps a follower's cache current and corrects missed watch events."""
         while True:
             pause = min(self.settings.resync_seconds, self.settings.health_max_age_seconds / 3)
             try:
                 await self.mirror.list_all()
                 self._last_list = time.monotonic()
-                self.mirror.wake()
+                self.mirror.enqueue()
             except KubeError as error:
-                log.warning("custom resources not listed", error=error.message)
                 pause = min(pause, 5.0)
+                log.warning("list of custom resources failed, will retry", error=error.message, retry_in=pause)
             await asyncio.sleep(pause)
 
-    def _census_taken(self) -> None:
-        self._last_census = time.monotonic()
+    def _metrics_collected(self) -> None:
+        self._last_collection = time.monotonic()
 
-    def _watched_ages(self) -> list[Probe]:
-        """What health goes by; the metrics show these ages, and those of the loops."""
+    def _activity_ages(self) -> list[Probe]:
+        """The ages that decide health. Metrics show them too, and the ages of the loops."""
         probes = [
             Probe("database", since(lambda: self.database.last_success)),
             Probe("api", since(lambda: self.kube.last_success)),
@@ -245,14 +252,14 @@ class Operator:
             *(Probe(f"watch {resource.plural}", watch.age) for resource, watch in self.watches.items()),
         ]
         loops = [
-            Probe("census", since(lambda: self._last_census)),
+            Probe("queue_metrics", since(lambda: self._last_collection)),
             Probe("claim", since(self._while_leading(lambda: self.dispatcher.last_success))),
             Probe("sweep", since(self._while_leading(lambda: self.sweep.last_success))),
         ]
         for probe in (*probes, *loops):
-            self.metrics.watch_age(probe.name.replace(" ", "_"), probe.age)
+            self.metrics.export_age(probe.name.replace(" ", "_"), probe.age)
         self.metrics.leader.set_function(lambda: float(self.lease.held))
-        self.metrics.launching.set_function(lambda: float(self.reconciler.can_launch))
+        self.metrics.launching.set_function(lambda: float(self.launches.can_launch))
         self.metrics.listening.set_function(lambda: float(self.listener.proven is True))
         return probes
 
@@ -277,15 +284,15 @@ def _on_signals(stop: asyncio.Event) -> None:
             loop.add_signal_handler(number, stop.set)
 
 
-async def _first_death(parts: list[asyncio.Task[None]], stop: asyncio.Event) -> None:
+async def _first_failure(components: list[asyncio.Task[None]], stop: asyncio.Event) -> None:
     stopping = asyncio.create_task(stop.wait())
     try:
-        done, _ = await asyncio.wait([*parts, stopping], return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait([*components, stopping], return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()
-    for task in done & set(parts):
+    for task in done & set(components):
         await task
-        raise RuntimeError(f"{task.get_name()} ended by itself")
+        raise RuntimeError(f"component {task.get_name()} ended unexpectedly")
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
@@ -295,16 +302,16 @@ async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def run_until_signal(settings: Settings, classes: Classes) -> None:
-    """Runs one operator until SIGTERM or SIGINT."""
+    """Runs the operator until SIGTERM or SIGINT."""
     await Operator(settings, classes).run(asyncio.Event())
 
 
 def main() -> None:
-    """The program."""
-    sys.setrecursionlimit(DEEPEST)
+    """The entry point."""
+    sys.setrecursionlimit(RECURSION_LIMIT)
     try:
         settings = load_settings()
-        configure_logs(settings.log_level, quiet=["kopf"])  # kopf says every event at INFO
+        configure_logs(settings.log_level, quiet=["kopf"])  # kopf logs every event at INFO
         classes = load_classes(settings.classes_file)
         classes.require(settings.cap_types, "REGEN_CAP_TYPES")
         _run(run_until_signal(settings, classes))
@@ -318,7 +325,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
     except* SettingsInvalid as group:
         raise group.exceptions[0] from None
     except* Exception:
-        log.exception("operator died")
+        log.exception("operator failed")
         sys.exit(1)
 
 

@@ -11,7 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from regen_operator.launch.manifests import JobOrder, build_job
+from regen_operator.launch.job import JobOrder, build_job
 from tests.chart.rendering import CHART, REQUIRED, classes_of, find, objects, texts
 
 Json = dict[str, Any]

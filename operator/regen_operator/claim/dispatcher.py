@@ -1,4 +1,4 @@
-"""Claims what waits and hands it to be launched. One claimer per replica; the caps live in the claim's SQL."""
+"""Claims PENDING jobs and starts their launches. The SQL of the claim enforces the caps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from regen_core.states import Claim, JobStatus
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from regen_operator.recover.reconciler import Reconciler
+    from regen_operator.launch.launches import Launches
     from regen_operator.rows.database import Database
     from regen_operator.telemetry.metrics import Metrics
 
@@ -23,58 +23,64 @@ log = structlog.get_logger("regen.dispatcher")
 
 
 class Dispatcher:
-    """Woken by the listener; polls underneath for a notification that was lost."""
+    """Claims after each notification, and every ``poll_seconds`` in case one was lost.
+
+    ``blocked_types`` gives the types of which the cluster takes no more pods: they are not claimed, since the scheduler would
+    let later pods pass earlier ones. ``changed`` is called after a claim.
+    """
 
     def __init__(
         self,
         database: Database,
-        reconciler: Reconciler,
+        launches: Launches,
         claim: Claim,
-        changed: Callable[[], None],
         *,
+        blocked_types: Callable[[], frozenset[str]],
+        changed: Callable[[], None],
         metrics: Metrics,
         poll_seconds: float,
     ) -> None:
         self._database = database
         self._metrics = metrics
-        self._reconciler = reconciler
+        self._launches = launches
+        self._blocked_types = blocked_types
         self._claim = claim
         self._changed = changed
         self._poll_seconds = poll_seconds
         self._hint = asyncio.Event()
         self.last_success: float | None = None
-        """``time.monotonic()`` of the last time that everything eligible was claimed."""
+        """``time.monotonic()`` of the last time that every eligible job was claimed."""
 
-    def wake(self) -> None:
-        """Claims soon."""
+    def enqueue(self) -> None:
+        """Claims as soon as possible."""
         self._hint.set()
 
     async def run(self) -> None:
-        """Claims until cancelled."""
+        """Claims until cancelled, while this replica leads."""
         while True:
             self._hint.clear()
             try:
                 await self.drain()
                 self.last_success = time.monotonic()
             except RegenError as error:
-                log.warning("claim put off", error=error.message)
+                log.warning("claim failed, will retry", error=error.message, retry_in=self._poll_seconds)
                 await asyncio.sleep(self._poll_seconds)
             try:
-                # Jitter keeps replicas that started together from asking together.
+                # Jitter spreads the claims of replicas that started together.
                 async with asyncio.timeout(self._poll_seconds * random.uniform(0.8, 1.2)):  # noqa: S311 - no secret
                     await self._hint.wait()
             except TimeoutError:
                 continue
 
     async def drain(self) -> int:
-        """Claims batch after batch until nothing more is eligible; how many were claimed.
+        """Claims batches until no job is eligible. Returns the number of claimed jobs.
 
         Raises:
-            RegenError: the claim failed or was not answered; if it was done nevertheless, the sweep launches its jobs.
+            RegenError: the claim failed or its response was lost. In the second case the sweep launches the claimed jobs.
         """
         total = 0
-        while self._reconciler.can_launch:
-            rows = await self._database.claim(self._claim.without(self._reconciler.crowded))
+        while self._launches.can_launch:
+            rows = await self._database.claim(self._claim.without(self._blocked_types()))
             total += len(rows)
             claimed = [row for row in rows if row.status is JobStatus.RUNNING]
             for row in rows:
@@ -87,7 +93,7 @@ class Dispatcher:
                     queued_seconds=None if waited is None else round(waited.total_seconds(), 3),
                 )
             if claimed:
-                self._reconciler.launch_claimed(claimed)
+                self._launches.start(claimed)
             if rows:
                 self._changed()
             if len(rows) < self._claim.batch:

@@ -1,7 +1,7 @@
-"""Wakes the claim when rows change: LISTEN on a connection of its own, with the poll of dispatcher.py underneath.
+"""LISTENs for changes of rows on a connection of its own. The dispatcher also polls, in case a notification is lost.
 
-A notification is a hint; its payload is not read. Sharing the connection with queries would delay the wake-up by a second,
-and a transaction pooler would lose it altogether, so the listener proves itself with a notification of its own at start.
+A notification is a hint; its payload is not read. A connection shared with queries would delay notifications by a second, and
+a transaction pooler would drop them, so at its start the listener sends a notification to itself.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ log = structlog.get_logger("regen.listener")
 PROOF = "listener-proof"
 SILENCE_SECONDS = 30.0
 READ_SECONDS = 0.05
-"""For what makes the socket readable and is no notification."""
+"""Read timeout for data that makes the socket readable and is no notification."""
 
 
 class Listener:
-    """Calls ``wake`` after every notification and after every reconnect."""
+    """Calls ``notified`` after every notification and after every reconnect."""
 
     def __init__(
         self,
         url: str,
-        wake: Callable[[], None],
+        notified: Callable[[], None],
         *,
         timeout_seconds: float,
         proof_seconds: float = 5.0,
@@ -46,22 +46,22 @@ class Listener:
             timeout_seconds=timeout_seconds,
             application_name="regen-operator-listen",
         )
-        self._wake = wake
+        self._notified = notified
         self._timeout = timeout_seconds
         self._proof_seconds = proof_seconds
         self._echo_seconds = echo_seconds
         self.proven: bool | None = None
-        """Whether our own notification arrived; None while that is not known."""
+        """Whether the listener's own notification arrived; None until that is known."""
         self._echo: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
-        """Listens until cancelled; a lost connection is made anew, with a growing pause."""
+        """Listens until cancelled. Reconnects with backoff."""
         pause = 0.2
         while True:
             try:
                 await self._session()
             except (psycopg.Error, OSError, TimeoutError) as error:
-                log.warning("listener lost its connection", error=type(error).__name__, again_in=pause)
+                log.warning("listener disconnected, will reconnect", error=type(error).__name__, retry_in=pause)
             raise_if_cancelled()
             await asyncio.sleep(pause)
             pause = 0.2 if self.proven else min(pause * 2, 5.0)
@@ -73,67 +73,67 @@ class Listener:
         async with connection:
             async with self._deadline():
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
-            # What came while nobody listened is found by looking, not by a notification.
-            self._hit()
+            # Changes before the LISTEN were not notified.
+            self._notify()
             async with self._deadline():
                 await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, PROOF))
             await self._prove(connection)
             while True:
                 if not await _readable(connection):
-                    # A silent connection is asked now and then whether it still lives.
+                    # Check that a silent connection still works.
                     async with self._deadline():
                         await connection.execute("SELECT 1")
-                # What came along with that answer is kept, and handed out without a wait.
+                # psycopg keeps notifications that arrive with the response and yields them without waiting.
                 async for notification in connection.notifies(timeout=READ_SECONDS, stop_after=1):
                     self._received(notification)
                 raise_if_cancelled()
 
     def _deadline(self) -> asyncio.Timeout:
-        """Over a statement: the server's own deadline is of no use where the server or a pooler no longer answers at all."""
+        """A client-side deadline: the statement timeout does not help if the server or a pooler no longer responds."""
         return asyncio.timeout(self._timeout * 1.5)
 
     async def _prove(self, connection: psycopg.AsyncConnection) -> None:
         async for notification in connection.notifies(timeout=self._proof_seconds):
             self._received(notification)
             if self.proven:
-                log.info("listening", channel=CHANNEL)
+                log.info("listener connected", channel=CHANNEL)
                 return
         self.proven = False
         log.error(
-            "no notification arrives: REGEN_DATABASE_LISTEN_URL must reach PostgreSQL itself, not a transaction pooler; "
-            "jobs are found by polling alone",
+            "listener receives no notifications, jobs are found only by polling",
             channel=CHANNEL,
+            action="set REGEN_DATABASE_LISTEN_URL to PostgreSQL itself, not to a transaction pooler",
         )
 
     def _received(self, notification: psycopg.Notify) -> None:
         if notification.payload == PROOF:
             self.proven = True
         else:
-            self._hit()
+            self._notify()
 
-    def _hit(self) -> None:
-        self._wake()
-        # Of inserts that commit together one speaks for all, and a later one may have been missed: look once more.
+    def _notify(self) -> None:
+        self._notified()
+        # Inserts that commit at the same time share a notification, which may arrive before the last is visible: call twice.
         if self._echo is None:
-            self._echo = asyncio.get_running_loop().call_later(self._echo_seconds, self._again)
+            self._echo = asyncio.get_running_loop().call_later(self._echo_seconds, self._notify_again)
 
-    def _again(self) -> None:
+    def _notify_again(self) -> None:
         self._echo = None
-        self._wake()
+        self._notified()
 
 
 async def _readable(connection: psycopg.AsyncConnection) -> bool:
-    """Whether the server said something within ``SILENCE_SECONDS``.
+    """Whether the server sent data within ``SILENCE_SECONDS``.
 
-    psycopg's own wait for notifications wakes ten times a second, which would be a quarter of an idle operator's CPU.
+    psycopg's own wait for notifications wakes up ten times a second: a quarter of an idle operator's CPU.
     """
     loop = asyncio.get_running_loop()
-    said = asyncio.Event()
+    readable = asyncio.Event()
     descriptor = connection.fileno()
-    loop.add_reader(descriptor, said.set)
+    loop.add_reader(descriptor, readable.set)
     try:
         async with asyncio.timeout(SILENCE_SECONDS):
-            await said.wait()
+            await readable.wait()
     except TimeoutError:
         return False
     finally:

@@ -15,6 +15,7 @@ from regen_core.names import (
     MANAGED_BY,
     label_value,
 )
+from regen_operator.reasons import StartReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 EXIT_BY_SIGNAL: Final = 128
 """Exit statuses from here on are 128 plus the number of the signal that ended the container's process."""
 OOM_KILLED: Final = "OOMKilled"
-UNSCHEDULABLE: Final = "Unschedulable"
 NEVER_STARTS: Final = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 """Waiting reasons that never pass; ``CreateContainerConfigError`` does not if its message names a Secret or ConfigMap."""
 
@@ -168,15 +168,15 @@ def never_starts(pod: PodView) -> JobError | None:
 def waiting_for(pod: PodView | None, refused: str | None) -> tuple[str, str]:
     """Why a launched job has not started: (reason, message). Both states of a failing image pull have one reason."""
     if pod is None:
-        return ("PodRefused", refused) if refused else ("Starting", "the pod is being created")
+        return (StartReason.POD_REFUSED, refused) if refused else (StartReason.STARTING, "the pod is being created")
     if pod.unschedulable is not None:
-        return UNSCHEDULABLE, pod.unschedulable
+        return StartReason.UNSCHEDULABLE, pod.unschedulable
     for container in pod.containers:
         if container.waiting in {"ErrImagePull", "ImagePullBackOff"}:
-            return "ImagePull", container.message or "the image cannot be pulled"
+            return StartReason.IMAGE_PULL, container.message or "the image cannot be pulled"
         if container.waiting not in {None, "PodInitializing", "ContainerCreating"}:
             return container.waiting or "", container.message
-    return "Starting", "the pod is starting"
+    return StartReason.STARTING, "the pod is starting"
 
 
 def why_it_never_started(job: JobView | None, pod: PodView | None, *, deleted_by_user: bool) -> JobError:

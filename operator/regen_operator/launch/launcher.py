@@ -1,4 +1,4 @@
-"""Makes the one Job of a claimed job. Safe to repeat until the fence is taken; someone else's object is never adopted."""
+"""Creates the Job of one claimed job. Repeatable until the fence is taken; never adopts an object that is not this job's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from regen_core.names import ANNOTATION_SPEC_HASH
 from regen_operator.kube.client import JOBS
 from regen_operator.kube.errors import AlreadyExists, ApiUnavailable, Forbidden, NotFound, Unprocessable, is_temporary
 from regen_operator.kube.views import job_view
-from regen_operator.launch.manifests import JobOrder, build_job
+from regen_operator.launch.job import JobOrder, build_job
 
 if TYPE_CHECKING:
     from regen_operator.kube.client import Json, KubeClient
@@ -22,7 +22,7 @@ log = structlog.get_logger("regen.launcher")
 
 
 class Launcher:
-    """Launches jobs into the runner namespace."""
+    """Creates Jobs in the runner namespace."""
 
     def __init__(self, kube: KubeClient, classes: Classes, *, namespace: str, pending_seconds: int) -> None:
         self._kube = kube
@@ -31,14 +31,15 @@ class Launcher:
         self._pending_seconds = pending_seconds
 
     async def launch(self, row: JobRow) -> JobError | None:
-        """Makes sure that the job's Job exists. Returns why it never can, or None.
+        """Creates the job's Job unless it exists. Returns the error of a job that can never be launched, else None.
 
         Raises:
-            KubeError: the API server could not be asked, or refuses for now; the same launch may be tried again.
+            KubeError: the API server is unavailable, or refuses for a temporary reason. The launch can be retried.
         """
         executor_class = self._classes.get(row.type)
         if executor_class is None or row.type is None:
-            return JobError(Classification.INTERNAL, f"type {row.type!r} has no executor class any more")
+            message = f"type {row.type!r} no longer has an executor class. Add it to the classes file, then retry the job."
+            return JobError(Classification.INTERNAL, message)
         order = JobOrder(row.id, row.type, self._namespace, self._pending_seconds)
         body = build_job(order, self._classes, executor_class)
         try:
@@ -46,11 +47,11 @@ class Launcher:
         except AlreadyExists:
             return await self._check_existing(row, body)
         except Unprocessable as error:
-            return JobError(Classification.INTERNAL, f"its Job is refused: {error.message}", detail={"reason": error.reason})
+            return _refused(error.message, error.reason)
         except Forbidden as error:
             if is_temporary(error.message):
                 raise
-            return JobError(Classification.INTERNAL, f"its Job is refused: {error.message}", detail={"reason": error.reason})
+            return _refused(error.message, error.reason)
         log.info("job launched", job_id=row.id, type=row.type, job=body["metadata"]["name"])
         return None
 
@@ -59,10 +60,20 @@ class Launcher:
         try:
             found = job_view((await self._kube.get(JOBS, self._namespace, name)).body)
         except NotFound as error:
-            raise ApiUnavailable(f"Kubernetes API: Job {name} was there and is gone; it will be made again") from error
+            raise ApiUnavailable(f"Kubernetes API: Job {name} existed at its creation and is missing now") from error
         wanted = body["metadata"]["annotations"][ANNOTATION_SPEC_HASH]
         if found.is_ours(row.id) and found.annotations.get(ANNOTATION_SPEC_HASH) == wanted:
-            log.info("job was launched before", job_id=row.id, job=name)
+            log.info("job already launched", job_id=row.id, job=name)
             return None
-        log.error("a Job of our name is not ours", job_id=row.id, job=name, job_uid=found.uid)
-        return NotOurs(f"a Job named {name} exists that is not this job's", jobUid=found.uid).as_job_error()
+        log.error("job name taken by another object", job_id=row.id, job=name, job_uid=found.uid)
+        return not_this_jobs(name, found.uid)
+
+
+def not_this_jobs(name: str, uid: str) -> JobError:
+    """The error of a job whose Job's name is taken by an object that belongs to something else."""
+    message = f"a Job named {name} exists that does not belong to this job. Delete or rename it, then retry the job."
+    return NotOurs(message, jobUid=uid).as_job_error()
+
+
+def _refused(message: str, reason: str) -> JobError:
+    return JobError(Classification.INTERNAL, f"the API server refused the Job: {message}", detail={"reason": reason})

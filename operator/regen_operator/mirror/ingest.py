@@ -13,12 +13,13 @@ from regen_operator.kube.client import CUSTOM, EVENTS
 from regen_operator.kube.errors import AlreadyExists, KubeError, NotFound
 from regen_operator.mirror.resource import Owner, build_event, is_reserved, read_application
 from regen_operator.mirror.status import build_status, merge_patch, refused_status
+from regen_operator.reasons import EventReason, RefusalReason
 
 if TYPE_CHECKING:
     from regen_operator.kube.client import Json, KubeClient
     from regen_operator.mirror.cache import Entry, MirrorCache
     from regen_operator.rows.database import Database
-    from regen_operator.rows.values import Ingested
+    from regen_operator.rows.values import IngestOutcome
 
 log = structlog.get_logger("regen.ingest")
 
@@ -51,9 +52,15 @@ class Ingester:
         if entry.is_mirror or entry.job_id is not None or entry.refused or entry.deleting:
             return
         if is_reserved(entry.name):
-            await self._refuse(entry, "NameReserved", f"names that begin with regen- are the operator's: {entry.name}")
+            await self._refuse(
+                entry, RefusalReason.NAME_RESERVED, "only the operator creates names that begin with regen-. Use another name."
+            )
         elif entry.namespace not in self._namespaces:
-            await self._refuse(entry, "NamespaceNotServed", f"no jobs are taken from namespace {entry.namespace}")
+            await self._refuse(
+                entry,
+                RefusalReason.NAMESPACE_NOT_SERVED,
+                f"the operator takes no jobs from namespace {entry.namespace}. Use one of REGEN_CR_NAMESPACES.",
+            )
         else:
             await self._insert(entry, body)
 
@@ -71,7 +78,7 @@ class Ingester:
         with suppress(ValidationFailed):
             await self._make_row(body)
 
-    async def _make_row(self, body: Json) -> Ingested:
+    async def _make_row(self, body: Json) -> IngestOutcome:
         application = read_application(body, self._cluster)
         return await self._database.ingest(
             job_id=uuid.uuid4().hex,
@@ -86,16 +93,14 @@ class Ingester:
         try:
             made = await self._make_row(body)
         except ValidationFailed as error:
-            await self._refuse(entry, "Invalid", error.message)
+            await self._refuse(entry, RefusalReason.INVALID, error.message)
             return
         if made.outcome == "refused":
             message = f"a job was made of {entry.namespace}/{entry.name} before, with another instruction; use another name"
-            await self._refuse(entry, "InstructionDiffers", message)
+            await self._refuse(entry, RefusalReason.INSTRUCTION_DIFFERS, message)
             return
-        log.info(
-            "custom resource ingested", job_id=made.job_id, outcome=made.outcome, resource=f"{entry.namespace}/{entry.name}"
-        )
-        facts = (await self._database.facts([made.job_id]))[made.job_id]
+        log.info("custom resource ingested", job_id=made.id, outcome=made.outcome, resource=f"{entry.namespace}/{entry.name}")
+        facts = (await self._database.facts([made.id]))[made.id]
         status = build_status(facts, entry.status, None)
         answer = await self._kube.patch_status(CUSTOM, entry.namespace, entry.name, merge_patch(status, entry.status))
         self._cache.observe(answer.body)
@@ -107,7 +112,7 @@ class Ingester:
         self._cache.observe(answer.body)
         log.warning("custom resource refused", resource=f"{entry.namespace}/{entry.name}", reason=reason, message=message)
         owner = Owner(entry.namespace, entry.name, entry.uid)
-        event = build_event(owner, reason="Refused", message=message, at=now)
+        event = build_event(owner, reason=EventReason.REFUSED, message=message, at=now)
         try:
             await self._kube.create(EVENTS, entry.namespace, event)
         except AlreadyExists:

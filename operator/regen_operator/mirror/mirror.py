@@ -23,13 +23,13 @@ from regen_operator.mirror.cache import read_entry
 from regen_operator.mirror.resource import Owner, again, build_custom, build_event, read_instruction
 from regen_operator.mirror.status import (
     Delays,
-    Waiting,
     build_status,
     due_in,
     may_tell_event,
     merge_patch,
     waiting_reason,
 )
+from regen_operator.reasons import EventReason
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from regen_operator.kube.client import Json, KubeClient
     from regen_operator.mirror.cache import Entry, Key, MirrorCache
     from regen_operator.mirror.ingest import Ingester
+    from regen_operator.reasons import WaitReason
     from regen_operator.rows.database import Database
     from regen_operator.rows.values import JobFacts, QueueFacts
     from regen_operator.settings import Settings
@@ -62,7 +63,7 @@ class Memory:
 
 
 class Mirror:
-    """``waiting`` says why launched jobs have not started yet, by job id; ``crowded`` which types find no node."""
+    """``waiting`` gives why a launched job has not started; ``blocked_types``, the types of which the cluster takes no pods."""
 
     def __init__(
         self,
@@ -72,8 +73,8 @@ class Mirror:
         cache: MirrorCache,
         ingester: Ingester,
         settings: Settings,
-        waiting: Mapping[str, Waiting],
-        crowded: Callable[[], frozenset[str]],
+        waiting: Callable[[str], WaitReason | None],
+        blocked_types: Callable[[], frozenset[str]],
         metrics: Metrics,
         transitions: Transitions,
     ) -> None:
@@ -83,7 +84,7 @@ class Mirror:
         self._ingester = ingester
         self._settings = settings
         self._waiting = waiting
-        self._crowded = crowded
+        self._blocked_types = blocked_types
         self._metrics = metrics
         self._transitions = transitions
         self._delays = Delays(
@@ -95,7 +96,7 @@ class Mirror:
         self._hint = asyncio.Event()
         self._writers = asyncio.Semaphore(WRITERS)
 
-    def wake(self) -> None:
+    def enqueue(self) -> None:
         """Asks for a pass soon."""
         self._hint.set()
 
@@ -227,7 +228,7 @@ class Mirror:
         now, pause = time.monotonic(), IDLE_SECONDS
         due: dict[str, tuple[Entry, JobFacts]] = {}
         for job_id, (entry, facts) in shown.items():
-            seconds = due_in(facts, entry.status, self._delays, self._waiting.get(job_id))
+            seconds = due_in(facts, entry.status, self._delays, self._waiting(job_id))
             put_off = max(self._memory.set_aside.get(entry.uid, 0.0), self._memory.set_aside.get(job_id, 0.0))
             if entry.deleting or seconds is None or put_off > now:
                 continue
@@ -265,12 +266,12 @@ class Mirror:
         if first_told and may_tell_event(facts, entry.status):
             await self._tell_failure(entry, wanted, facts)
 
-    def _why(self, facts: JobFacts, queue: QueueFacts | None) -> Waiting | None:
+    def _why(self, facts: JobFacts, queue: QueueFacts | None) -> WaitReason | None:
         if facts.row.status is JobStatus.PENDING and queue is not None:
-            return waiting_reason(facts, queue, self._settings.caps, self._crowded())
+            return waiting_reason(facts, queue, self._settings.caps, self._blocked_types())
         if facts.row.status is not JobStatus.RUNNING or facts.run is not None:
             return None
-        return self._waiting.get(facts.row.id)
+        return self._waiting(facts.row.id)
 
     async def _remake(self, entry: Entry, job_id: str, error: Unprocessable) -> None:
         """The rules refuse the status (the database was restored): the object goes, and is made again."""
@@ -317,7 +318,7 @@ class Mirror:
 
     async def _tell_failure(self, entry: Entry, status: Mapping[str, Any], facts: JobFacts) -> None:
         owner = Owner(entry.namespace, entry.name, entry.uid)
-        event = build_event(owner, reason="Failed", message=f"{status['reason']}: {status['message']}", at=facts.now)
+        event = build_event(owner, reason=EventReason.FAILED, message=f"{status['reason']}: {status['message']}", at=facts.now)
         try:
             await self._kube.create(EVENTS, entry.namespace, event)
         except AlreadyExists:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from regen_core.errors import Classification
 from regen_core.names import job_name
 from regen_core.states import JobStatus
+from regen_operator.reasons import ConditionReason, PendingReason, WaitReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,15 +46,7 @@ class Delays:
     waiting: float
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Why a job waits: one word and one sentence."""
-
-    reason: str
-    message: str
-
-
-def due_in(facts: JobFacts, previous: Mapping[str, Any], delays: Delays, heard: Waiting | None) -> float | None:
+def due_in(facts: JobFacts, previous: Mapping[str, Any], delays: Delays, heard: WaitReason | None) -> float | None:
     """Seconds until this row's status should be written (0 is now); None where nothing is to be written by the clock.
 
     ``heard`` is why its launched pod has not started, as far as is known.
@@ -92,31 +85,32 @@ def may_tell_event(facts: JobFacts, previous: Mapping[str, Any]) -> bool:
     return made_and_deleted + job + sum(told) + end_and_event <= WRITES_PER_JOB
 
 
-def waiting_reason(facts: JobFacts, queue: QueueFacts, caps: Caps, crowded: frozenset[str]) -> Waiting:
+def waiting_reason(facts: JobFacts, queue: QueueFacts, caps: Caps, blocked_types: frozenset[str]) -> WaitReason:
     """Why a PENDING job waits: no room for its type, or else the narrowest cap that is reached, and its place by now.
 
-    ``crowded`` are the types whose launched jobs find no node.
+    ``blocked_types`` are the types of which the cluster takes no more pods.
     """
     row = facts.row
     where = f"place {queue.place} in the queue" if queue.place is not None else "not among the first thousand of the queue"
     place = f"{where} at {facts.now:%H:%M:%S}Z"
-    if row.type in crowded:
-        return Waiting("NoRoom", f"jobs of type {row.type} that were launched before find no node; {place}")
+    if row.type in blocked_types:
+        return WaitReason(PendingReason.UNSCHEDULABLE, f"the cluster takes no more pods of type {row.type}; {place}")
     type_cap = caps.per_type.get(row.type or "")
     if type_cap is not None and queue.running_of_type >= type_cap:
-        return Waiting("CapType", f"{queue.running_of_type} of {type_cap} jobs of type {row.type} run; {place}")
+        return WaitReason(PendingReason.CAP_TYPE, f"{queue.running_of_type} of {type_cap} jobs of type {row.type} run; {place}")
     requester_cap = caps.per_requester if row.requested_by is not None else None
     if requester_cap is not None and queue.running_of_requester >= requester_cap:
         who = row.requested_by
-        return Waiting(
-            "CapRequester", f"{queue.running_of_requester} of {requester_cap} jobs of {who} run; {place}"[:MAX_MESSAGE]
+        return WaitReason(
+            PendingReason.CAP_REQUESTER,
+            f"{queue.running_of_requester} of {requester_cap} jobs of {who} run; {place}"[:MAX_MESSAGE],
         )
     if queue.running_total >= caps.total:
-        return Waiting("CapTotal", f"{queue.running_total} of {caps.total} jobs run; {place}")
-    return Waiting("Queued", f"a slot is free; {place}")
+        return WaitReason(PendingReason.CAP_TOTAL, f"{queue.running_total} of {caps.total} jobs run; {place}")
+    return WaitReason(PendingReason.QUEUED, f"a slot is free; {place}")
 
 
-def build_status(facts: JobFacts, previous: Mapping[str, Any], waiting: Waiting | None) -> Json:
+def build_status(facts: JobFacts, previous: Mapping[str, Any], waiting: WaitReason | None) -> Json:
     """The whole status. ``previous`` is what the object has: what is set once is kept, conditions keep their times."""
     row, run = facts.row, facts.run
     status: Json = {"jobId": row.id, "phase": str(row.status)}
@@ -165,7 +159,7 @@ def stamp(moment: datetime) -> str:
     return f"{moment.isoformat(timespec='milliseconds')}Z"
 
 
-def _reason(row: JobRow, waiting: Waiting | None) -> Json:
+def _reason(row: JobRow, waiting: WaitReason | None) -> Json:
     if row.status is JobStatus.FAILED and row.error is not None:
         return {"reason": str(row.error["classification"]), "message": _cut(str(row.error["message"]))}
     if row.status.is_terminal or waiting is None:
@@ -178,19 +172,21 @@ def _conditions(facts: JobFacts, previous: Mapping[str, Any], status: Mapping[st
     if row.status is JobStatus.PENDING:
         why = {"reason": status.get("reason", "Queued"), "message": status.get("message", "")}
         return _timed([("Claimed", "False", why, row.created_at)], previous, facts.now)
-    claimed = {"reason": AFTER_WAIT if _told_wait(previous) else "Claimed", "message": ""}
+    claimed = {"reason": AFTER_WAIT if _told_wait(previous) else ConditionReason.CLAIMED, "message": ""}
     conditions: list[tuple[str, str, Json, datetime | None]] = [("Claimed", "True", claimed, row.locked_at)]
     launched = _reason_of(previous, "Launched")
     if run is not None:
         late = launched[0] == "False" or launched[1] == LATE
-        conditions.append(("Launched", "True", {"reason": LATE if late else "Started", "message": ""}, run.started_at))
+        conditions.append(
+            ("Launched", "True", {"reason": LATE if late else ConditionReason.STARTED, "message": ""}, run.started_at)
+        )
     elif row.status is JobStatus.RUNNING:
         why = {"reason": status.get("reason", "Starting"), "message": status.get("message", "")}
         conditions.append(("Launched", "False", why, row.locked_at))
     elif row.status is JobStatus.FAILED:
-        conditions.append(("Launched", "False", {"reason": "NeverStarted", "message": ""}, row.locked_at))
+        conditions.append(("Launched", "False", {"reason": ConditionReason.NEVER_STARTED, "message": ""}, row.locked_at))
     if row.status is JobStatus.COMPLETED:
-        conditions.append(("Succeeded", "True", {"reason": "Completed", "message": ""}, row.completed_at))
+        conditions.append(("Succeeded", "True", {"reason": ConditionReason.COMPLETED, "message": ""}, row.completed_at))
     if row.status is JobStatus.FAILED:
         why = {"reason": str(status.get("reason") or "failed"), "message": str(status.get("message") or "")}
         conditions.append(("Succeeded", "False", why, row.completed_at))

@@ -1,1 +1,1 @@
-"""Recovery: what happens to a job when nobody reports its end."""
+"""Recovery: ends jobs whose pod reports no outcome, and relaunches those that have not started."""

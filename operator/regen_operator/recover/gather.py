@@ -1,8 +1,8 @@
-"""Reads what Kubernetes knows of jobs, fresh from the API server, and freezes each with its row into a snapshot.
+"""Reads Jobs and pods from the API server and combines each with its row into a snapshot.
 
-A few jobs are read one by one. Many are read by lists, in portions: one of their Jobs, one of their pods, and at most one of
-the Job controller's complaints. A list names what it wants by label, so what it lacks is asked for by name: someone else's
-object has our name and no label of ours.
+A few jobs are read one by one. Many are read by lists of up to 100: one list of Jobs, one of pods, and at most one of the Job
+controller's events. Lists select by label, so a Job that a list lacks is read by name: an object of another owner has the
+name and not the labels.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from regen_operator.rows.values import JobFacts
 
 NO_POD_SECONDS: Final = 5.0
-"""After so long a Job without a pod is asked why."""
+"""After this time the Job controller's events are read for a Job without a pod."""
 FEW: Final = 4
-"""Up to so many are read one by one: a list has the API server go through every object of the namespace."""
+"""Up to this number, jobs are read one by one: a list makes the API server scan every object of the namespace."""
 PORTION: Final = 100
 """Jobs in one list: their labels, 63 characters and an encoded comma each, keep the URL below 8 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """A job that is to be read. ``facts`` were read before; ``deletion_seen`` goes into the snapshot."""
+class Examination:
+    """A job to examine: its row, already read, its deadlines, and whether its Job's deletion was seen."""
 
     facts: JobFacts
     limits: Limits
@@ -50,12 +50,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What lists told of a portion.
+    """The objects of a portion of jobs, from lists.
 
     Attributes:
         jobs: by name, each with the API server's clock.
-        pods: by the label that names their job.
-        refusals: the Job controller's last complaint by the Job's uid; None where it has to be asked for one by one.
+        pods: by their job-id label.
+        refusals: the Job controller's last FailedCreate message by the Job's uid; None if events are read per Job.
     """
 
     jobs: Mapping[str, tuple[JobView, datetime | None]]
@@ -64,59 +64,59 @@ class Listed:
 
 
 class Gatherer:
-    """Never reads a cache: a stale one would launch again what has run."""
+    """Never reads a cache: a stale one could relaunch a job that has run."""
 
     def __init__(self, kube: KubeClient, namespace: str) -> None:
         self._kube = kube
         self._namespace = namespace
 
-    async def gather(self, looks: Sequence[Look]) -> list[Snapshot | KubeError]:
-        """The snapshot of each look, in their order, or why the API server did not tell."""
-        portions = [looks[start : start + PORTION] for start in range(0, len(looks), PORTION)]
+    async def gather(self, examinations: Sequence[Examination]) -> list[Snapshot | KubeError]:
+        """The snapshot of each job in the given order, or the error of the API server."""
+        portions = [examinations[start : start + PORTION] for start in range(0, len(examinations), PORTION)]
         gathered = await asyncio.gather(*(self._portion(portion) for portion in portions))
         return [one for portion in gathered for one in portion]
 
-    async def _portion(self, looks: Sequence[Look]) -> list[Snapshot | KubeError]:
+    async def _portion(self, examinations: Sequence[Examination]) -> list[Snapshot | KubeError]:
         try:
-            listed = None if len(looks) <= FEW else await self._listed(looks)
+            listed = None if len(examinations) <= FEW else await self._listed(examinations)
         except KubeError as error:
-            return [error] * len(looks)
-        return list(await asyncio.gather(*(self._guarded(look, listed) for look in looks)))
+            return [error] * len(examinations)
+        return list(await asyncio.gather(*(self._guarded(examined, listed) for examined in examinations)))
 
-    async def _guarded(self, look: Look, listed: Listed | None) -> Snapshot | KubeError:
+    async def _guarded(self, examined: Examination, listed: Listed | None) -> Snapshot | KubeError:
         try:
-            return await self._snapshot(look, listed)
+            return await self._snapshot(examined, listed)
         except KubeError as error:
             return error
 
-    async def _snapshot(self, look: Look, listed: Listed | None) -> Snapshot:
-        facts = look.facts
-        job, now = await self._job(look.job_id, listed)
+    async def _snapshot(self, examined: Examination, listed: Listed | None) -> Snapshot:
+        facts = examined.facts
+        job, now = await self._job(examined.job_id, listed)
         pod: PodView | None = None
         refused: str | None = None
         if facts.run is not None:
-            pod = await self._pod(look.job_id, facts.run.pod_name, facts.run.pod_uid, listed)
-        elif job is not None and job.is_ours(look.job_id):
-            pod = await self._newest_pod(look.job_id, listed)
+            pod = await self._pod(examined.job_id, facts.run.pod_name, facts.run.pod_uid, listed)
+        elif job is not None and job.is_ours(examined.job_id):
+            pod = await self._newest_pod(examined.job_id, listed)
             if pod is None and is_podless(job, now):
                 refused = await self._refusal(job, listed)
         return Snapshot(
             row=facts.row,
             run=facts.run,
             now=facts.now,
-            limits=look.limits,
+            limits=examined.limits,
             job=job,
             pod=pod,
             api_now=now,
-            deletion_seen=look.deletion_seen,
+            deletion_seen=examined.deletion_seen,
             pod_refused=refused,
         )
 
     # -- lists ---------------------------------------------------------------------------------------------------------
 
-    async def _listed(self, looks: Sequence[Look]) -> Listed:
-        """Jobs before pods, as for a single job: a pod is never older than its Job."""
-        labels = portion_labels([look.job_id for look in looks])
+    async def _listed(self, examinations: Sequence[Examination]) -> Listed:
+        """Reads Jobs before pods, as for a single job, so a pod is never older than its Job."""
+        labels = portion_labels([examined.job_id for examined in examinations])
         jobs: dict[str, tuple[JobView, datetime | None]] = {}
         async for page in self._kube.pages(JOBS, self._namespace, labels=labels):
             for body in page.body.get("items") or []:
@@ -126,13 +126,17 @@ class Gatherer:
         async for page in self._kube.pages(PODS, self._namespace, labels=labels):
             for body in page.body.get("items") or []:
                 pods[body["metadata"]["labels"][LABEL_JOB_ID]].append(body)
-        starting = [look.job_id for look in looks if look.facts.run is None and label_value(look.job_id) not in pods]
+        starting = [
+            examined.job_id
+            for examined in examinations
+            if examined.facts.run is None and label_value(examined.job_id) not in pods
+        ]
         seen = [jobs[name] for name in map(job_name, starting) if name in jobs]
         podless = [job for job, now in seen if is_podless(job, now)]
         return Listed(jobs, pods, None if len(podless) <= FEW else await self._refusals())
 
     async def _refusals(self) -> dict[str, str]:
-        """What the Job controller last said of each Job that it could make no pod for; nothing where we may not read events."""
+        """The Job controller's last FailedCreate message of each Job; empty if RBAC does not allow to read events."""
         try:
             return {
                 event["involvedObject"]["uid"]: clean(event.get("message"))
@@ -179,7 +183,7 @@ class Gatherer:
         return None if newest is None else pod_view(newest)
 
     async def _refusal(self, job: JobView, listed: Listed | None) -> str | None:
-        """What the Job controller last said of a pod that it could not make; None where we may not read events."""
+        """The Job controller's last FailedCreate message; None if RBAC does not allow to read events."""
         if listed is not None and listed.refusals is not None:
             return listed.refusals.get(job.uid)
         try:
@@ -195,10 +199,10 @@ class Gatherer:
 
 
 def is_podless(job: JobView, now: datetime | None) -> bool:
-    """Whether a Job of which no pod was found should have one by now."""
+    """Whether a Job without a pod should have one by now."""
     return now is not None and (now - job.created_at).total_seconds() > NO_POD_SECONDS and not job.is_finished
 
 
 def portion_labels(job_ids: Sequence[str]) -> str:
-    """The selector of all that was made for ``job_ids``."""
+    """The label selector of the objects of ``job_ids``."""
     return f"{LABEL_MANAGED_BY}={MANAGED_BY},{LABEL_JOB_ID} in ({','.join(map(label_value, job_ids))})"

@@ -1,4 +1,4 @@
-"""All that is known of one job at one moment, gathered before anything is decided."""
+"""A job's state at one moment: row, fence, Job and pod, read before anything is decided."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds: how long a job may stay without a fence, how long its Job may be active, and the slack after either."""
+    """Deadlines in seconds.
+
+    Attributes:
+        pending: how long a claimed job may stay without a fence.
+        active: the Job's ``activeDeadlineSeconds``.
+        grace: added to both before the operator acts.
+    """
 
     pending: float
     active: float
@@ -23,23 +29,26 @@ class Limits:
 
     @property
     def total(self) -> float:
-        """How long after its claim somebody must have reported."""
+        """Seconds after the claim by which the job must have ended."""
         return self.pending + self.active + self.grace
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One job. The row and the fence are read before the Kubernetes objects, so those are never older than the row.
+    """One job. Row and fence are read before the Kubernetes objects, so the objects are never older than the row.
 
     Attributes:
+        row: the job's row.
+        run: the fence, None if it is not taken.
         now: the database's clock when the row was read.
-        job: the Job of the job's name, whoever made it; None where there is none.
+        limits: the job's deadlines.
+        job: the Job with the job's name, even if it belongs to something else; None if there is none.
         pod: the pod that holds the fence, by name and uid; without a fence the newest pod of the job.
         api_now: the API server's clock when the objects were read.
-        deletion_seen: somebody else was seen deleting the Job while it had not finished.
-        pod_refused: why no pod could be made, from the Job controller's events.
-        launched: this process made or found its Job since the claim.
-        gone_for: seconds since we first found the Job missing; endless where nobody looked before.
+        deletion_seen: another actor deleted the Job before it finished.
+        pod_refused: why no pod could be created, from the Job controller's events.
+        launched: this process created or found the Job since the claim.
+        job_missing_for: seconds since the Job was first found missing; infinite without an earlier examination.
     """
 
     row: JobRow
@@ -52,7 +61,7 @@ class Snapshot:
     deletion_seen: bool = False
     pod_refused: str | None = None
     launched: bool = False
-    gone_for: float = math.inf
+    job_missing_for: float = math.inf
 
     @property
     def claimed_for(self) -> float:
@@ -61,7 +70,7 @@ class Snapshot:
 
     @property
     def overdue_in(self) -> float:
-        """Seconds until nobody will report any more; negative afterwards."""
+        """Seconds until no report can come any more; negative afterwards."""
         return self.limits.total - self.claimed_for
 
     @property
@@ -71,9 +80,9 @@ class Snapshot:
 
     @property
     def waited_for(self) -> float:
-        """Seconds that the job had to start: since the claim, but no longer than its Job is there.
+        """Seconds that the job had to start: since the claim, but at most since its Job was created.
 
-        A launch made up for late (the operator was down) gets its whole time. Each span is measured on one clock.
+        A job that was launched late, because the operator was down, gets its full time. Each interval uses one clock.
         """
         if self.job is None or self.api_now is None:
             return self.claimed_for
@@ -81,14 +90,14 @@ class Snapshot:
 
     @property
     def pod_is_alive(self) -> bool:
-        """Whether the fence's pod may still report: it has not ended, and its grace, if it is being deleted, is not over."""
+        """Whether the pod that holds the fence may still report: it has not ended and is not past its grace period."""
         if self.pod is None or self.pod.has_ended or self.pod.is_stuck:
             return False
         return self.pod.deletion_at is None or self.pod_grace_left > 0
 
     @property
     def pod_grace_left(self) -> float:
-        """Seconds until a pod that is being deleted must be gone, with some slack for its kubelet."""
+        """Seconds until a pod that is being deleted must be gone, including slack for the kubelet."""
         if self.pod is None or self.pod.deletion_at is None:
             return 0.0
         return (self.pod.deletion_at - (self.api_now or self.now)).total_seconds() + KUBELET_SLACK_SECONDS

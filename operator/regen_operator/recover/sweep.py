@@ -1,4 +1,4 @@
-"""Finds what no event told, by the database's clock: the sweep every few seconds, the whole resync every minute."""
+"""Finds jobs that no event reported, by the database's clock: a sweep every few seconds, a full resync every minute."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ log = structlog.get_logger("regen.sweep")
 LIMIT: Final = 1000
 REPAIR_LIMIT: Final = 500
 ABSENCE_SECONDS: Final = 7 * 86_400.0
-"""How far back a new leader looks for missing audit events: nobody may have led for as long."""
-SHORTER: Final = 8
-LONGER: Final = 2
-"""By what a look back shrinks after a statement timeout, and grows again after a success: few looks are made in vain."""
+"""How far back a new leader searches for missing audit events: the longest expected time without a leader."""
+SHRINK_FACTOR: Final = 8
+GROWTH_FACTOR: Final = 2
+"""The search interval shrinks after a statement timeout and grows after a success, so that few searches time out."""
 
 
 class Sweep:
-    """Wakes the reconciler; it decides nothing itself."""
+    """Queues jobs for the reconciler, which decides."""
 
     def __init__(
         self,
@@ -55,13 +55,13 @@ class Sweep:
         pending = settings.pending_deadline_seconds
         shortest = min(classes.active_deadline(one, pending) for one in classes.by_type.values())
         self.last_success: float | None = None
-        """``time.monotonic()`` of the last sweep that read what it wanted."""
+        """``time.monotonic()`` of the last successful sweep."""
         self._late_seconds = pending + shortest + settings.grace_seconds
         self._repaired_at: float | None = None
         self._reach = ABSENCE_SECONDS
 
     async def run(self) -> None:
-        """Sweeps until cancelled; begins with a whole resync, so that a new leader knows where it stands."""
+        """Sweeps until cancelled, while this replica leads. Begins with a full resync."""
         loop = asyncio.get_running_loop()
         next_resync = loop.time()
         self._repaired_at, self._reach = None, ABSENCE_SECONDS
@@ -73,11 +73,11 @@ class Sweep:
                 await self.sweep()
                 self.last_success = time.monotonic()
             except (RegenError, KubeError) as error:
-                log.warning("sweep put off", error=error.message)
+                log.warning("sweep failed, will retry", error=error.message, retry_in=self._settings.sweep_seconds)
             await asyncio.sleep(self._settings.sweep_seconds)
 
     async def sweep(self) -> None:
-        """Looks at RUNNING rows that did not start, or are older than they may be.
+        """Queues RUNNING jobs without a fence, and those past their deadline.
 
         Raises:
             RegenError: the rows could not be read.
@@ -86,20 +86,20 @@ class Sweep:
             start_seconds=self._settings.sweep_seconds, late_seconds=self._late_seconds, limit=LIMIT
         )
         for job_id in ids:
-            self._reconciler.remind(job_id)
+            self._reconciler.enqueue_unless_queued(job_id)
 
     async def resync(self) -> None:
-        """Looks at every RUNNING row, and at every active Job whose row has ended; repairs the audit trail.
+        """Queues every RUNNING job and every active Job whose row has ended; repairs the audit trail.
 
         Raises:
             RegenError: the rows could not be read.
             KubeError: the Jobs could not be listed.
         """
         for job_id in await self._database.running():
-            self._reconciler.wake(job_id)
+            self._reconciler.requeue(job_id)
         await self._repair_audit()
         for job_id in await self._database.ended(await self._active_jobs()):
-            self._reconciler.suspect(job_id)
+            self._reconciler.check_job(job_id)
 
     async def _active_jobs(self) -> list[str]:
         labels = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
@@ -114,30 +114,29 @@ class Sweep:
         return active
 
     async def _repair_audit(self) -> None:
-        """Auditing never stops a sweep (rule R10). Looks back to before the last repair that looked at all there was."""
+        """Adds missing audit events since the last complete repair. A failure never stops a sweep (rule R10)."""
         now = asyncio.get_running_loop().time()
         wanted = ABSENCE_SECONDS if self._repaired_at is None else now - self._repaired_at
         since, margin = min(wanted, self._reach), self._settings.resync_seconds * 10
         try:
             repaired = await self._database.repair_audit(limit=REPAIR_LIMIT, seconds=since + margin)
         except StatementTimedOut as error:
-            # Where so many jobs ended that one look takes too long, a shorter one must still be made. From nothing it would
-            # not grow again.
-            self._reach = max(since / SHORTER, margin)
-            log.warning("audit trail not repaired", error=error.message, seconds=since)
+            # So many jobs ended that the search takes too long. Search a shorter interval next, but not 0, which cannot grow.
+            self._reach = max(since / SHRINK_FACTOR, margin)
+            log.warning("audit repair failed, will retry", error=error.message, seconds=since)
             return
         except RegenError as error:
-            log.warning("audit trail not repaired", error=error.message, seconds=since)
+            log.warning("audit repair failed, will retry", error=error.message, seconds=since)
             return
         self._metrics.audit_repairs.inc(len(repaired))
         if len(repaired) < REPAIR_LIMIT:
-            self._looked_back(now, since, wanted)
-        for job_id, event in repaired:
-            log.warning("audit event added late", job_id=job_id, event_name=event)
+            self._repaired(now, since, wanted)
+        for event in repaired:
+            log.warning("audit event repaired", job_id=event.job_id, event_name=event.event)
 
-    def _looked_back(self, now: float, since: float, wanted: float) -> None:
-        """A look that reached back to the last repair is one; after any other the next reaches further."""
+    def _repaired(self, now: float, since: float, wanted: float) -> None:
+        """Remembers a search that covered the wanted interval; after a shorter one the next covers more."""
         if since >= wanted:
             self._repaired_at, self._reach = now, ABSENCE_SECONDS
         else:
-            self._reach = min(since * LONGER, ABSENCE_SECONDS)
+            self._reach = min(since * GROWTH_FACTOR, ABSENCE_SECONDS)

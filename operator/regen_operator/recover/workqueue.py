@@ -1,4 +1,4 @@
-"""Job ids that want a look, each at most once, each not before its time."""
+"""A queue of job ids with a delay each. An id is in the queue at most once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 
 class WorkQueue:
-    """An id that is added again keeps its earlier time."""
+    """Adding a queued id keeps the earlier of both times."""
 
     def __init__(self) -> None:
         self._due: dict[str, float] = {}
@@ -20,18 +20,18 @@ class WorkQueue:
         return job_id in self._due
 
     def add(self, job_id: str, delay_seconds: float = 0.0) -> None:
-        """Asks for a look at ``job_id`` after ``delay_seconds``."""
+        """Queues ``job_id`` for a time ``delay_seconds`` from now."""
         due = time.monotonic() + delay_seconds
         if due < self._due.get(job_id, float("inf")):
             self._due[job_id] = due
             self._changed.set()
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Removes every id."""
         self._due.clear()
 
     async def take(self, limit: int) -> list[str]:
-        """Waits for ids whose time has come; up to ``limit`` of them, the longest due first."""
+        """Waits until an id is due, then removes and returns up to ``limit`` due ids, the earliest first."""
         while True:
             now = time.monotonic()
             ready = sorted((due, job_id) for job_id, due in self._due.items() if due <= now)[:limit]

@@ -1,5 +1,5 @@
-"""Cancellations that get lost: before Python 3.12 ``asyncio.wait_for``, which psycopg uses, drops one that comes together
-with the result it waits for. A loop that goes on for ever would never end.
+"""Restores lost cancellations: before Python 3.12, ``asyncio.wait_for``, which psycopg uses, drops a cancellation that arrives
+together with its result. An endless loop would then never end.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ import asyncio
 
 
 def raise_if_cancelled() -> None:
-    """Raises the cancellation that the current task was asked for and did not get.
+    """Raises ``CancelledError`` if the current task was cancelled and has not received it.
 
     Raises:
-        CancelledError: there is one.
+        CancelledError: the task was cancelled.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():

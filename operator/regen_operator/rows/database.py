@@ -1,7 +1,6 @@
-"""The operator's side of PostgreSQL: the functions that it may call and the rows that it reads, each with a deadline.
+"""The operator's database port: the functions that it may call and the rows that it reads, each call with a deadline.
 
-The statements stand in ``operator/regen_operator/rows/queries``. A small pool serves all; LISTEN has a connection of its own
-(listener.py).
+The statements are in ``queries/``. All calls share a small pool; LISTEN has its own connection (claim/listener.py).
 """
 
 from __future__ import annotations
@@ -9,17 +8,27 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
+from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar
 
 import psycopg
+from psycopg.rows import class_row, dict_row, tuple_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from regen_core.audit_chain import AuditRecord
 from regen_core.errors import DatabaseUnavailable, RegenError, ValidationFailed
-from regen_core.states import JobStatus
 from regen_operator.rows.cancellation import raise_if_cancelled
-from regen_operator.rows.values import FailOutcome, Ingested, JobFacts, JobRow, Outcome, QueueFacts, QueueGroup, RunRow
+from regen_operator.rows.values import (
+    FailOutcome,
+    IngestOutcome,
+    JobFacts,
+    JobRow,
+    Outcome,
+    QueueFacts,
+    QueueGroup,
+    RepairedEvent,
+    RunRow,
+)
 from regen_schema import durability, sqlstates
 from regen_schema.connection import connection_string
 from regen_schema.sql import script
@@ -28,21 +37,25 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
+    from psycopg.rows import AsyncRowFactory
+
     from regen_core.states import Caps, Claim, Fail
+
+Row = TypeVar("Row")
 
 QUERIES: Final[Mapping[str, LiteralString]] = {
     name: script(f"queries/{name}.sql", "regen_operator.rows").text
     for name in (
         "claim", "fail", "ingest", "repair", "clock", "facts", "running", "overdue", "ended", "mirror", "instructions",
-        "census", "occupied", "outcomes", "audited",
+        "queue_groups", "running_by_type", "outcomes", "audited",
     )
 } | {"waiting": script("waiting.sql").text, "durability": durability.STATEMENT}  # fmt: skip
 
 
 class StatementTimedOut(DatabaseUnavailable):
-    """The statement was ended, by the server or by us, mostly at its deadline: there was more to do than fits into it.
+    """The statement was cancelled, usually at its deadline: the query takes longer than it may.
 
-    An administrator's ``pg_cancel_backend`` looks the same; so does a server that fell silent once it was asked.
+    ``pg_cancel_backend`` has the same effect, and so has a server that stops responding.
     """
 
 
@@ -55,7 +68,7 @@ _FAILURES: Final[Mapping[type[RegenError], str]] = {
 
 
 class Database:
-    """Every call raises ``DatabaseUnavailable`` where the database cannot be reached in time; it may be tried again."""
+    """Every call raises ``DatabaseUnavailable`` if the database does not respond in time, and can be retried."""
 
     def __init__(self, url: str, *, pool_size: int, timeout_seconds: float) -> None:
         self._timeout = timeout_seconds
@@ -68,17 +81,17 @@ class Database:
             timeout=timeout_seconds,
             max_lifetime=1800.0,
             reconnect_timeout=0.0,
-            # Prepared statements do not survive transaction poolers, and save little at this rate.
+            # Prepared statements do not work with transaction poolers, and save little at this rate.
             kwargs={"autocommit": True, "prepare_threshold": None},
             open=False,
         )
         self.last_success: float | None = None
-        """``time.monotonic()`` of the last call that was answered."""
+        """``time.monotonic()`` of the last successful call."""
         self.on_call: Callable[[str, float, str | None], None] = lambda *_: None
-        """Called after every call with its name, its seconds, and what failed: unavailable, refused, failed or None."""
+        """Called after every call with its name, its seconds, and its failure: unavailable, refused, failed or None."""
 
     async def open(self) -> None:
-        """Starts the pool; connections are made in the background, so a database that is down does not stop us here."""
+        """Starts the pool. It connects in the background, so the operator starts without the database."""
         await self._pool.open(wait=False)
 
     async def close(self) -> None:
@@ -87,12 +100,12 @@ class Database:
 
     async def clock(self) -> datetime:
         """The database's clock: UTC without a zone."""
-        [row] = await self._all("clock", {})
-        return cast("datetime", row[0])
+        [(now,)] = await self._all("clock", {}, tuple_row)
+        return now  # type: ignore[no-any-return]
 
     async def claim(self, claim: Claim) -> list[JobRow]:
-        """Claims waiting jobs (``regen_claim_v1``); those of unknown type come back FAILED."""
-        rows = await self._all(
+        """Claims PENDING jobs (``regen_claim_v1``). Jobs without an executor class are returned FAILED."""
+        return await self._all(
             "claim",
             {
                 "batch": claim.batch,
@@ -101,14 +114,8 @@ class Database:
                 "cap_requester": claim.caps.per_requester,
                 "types": sorted(claim.known_types),
             },
+            class_row(JobRow),
         )
-        return [
-            JobRow(
-                id=row[0], type=row[1], priority=row[2], requested_by=row[3], retry_of=row[4], idempotency_key=row[5],
-                created_at=row[6], locked_at=row[7], status=JobStatus(row[8]), error=row[9],
-            )
-            for row in rows
-        ]  # fmt: skip
 
     async def fail(self, failures: Sequence[Fail]) -> list[FailOutcome]:
         """Fails a batch of jobs in one call (``regen_fail_v1``)."""
@@ -117,7 +124,7 @@ class Database:
             | ({"podUid": one.pod_uid} if one.pod_uid is not None else {})
             for one in failures
         ]
-        return [FailOutcome(row[0], row[1]) for row in await self._all("fail", {"failures": Jsonb(entries)})]
+        return await self._all("fail", {"failures": Jsonb(entries)}, class_row(FailOutcome))
 
     async def ingest(
         self,
@@ -128,13 +135,13 @@ class Database:
         requested_by: str,
         key: str,
         retry_of: str | None,
-    ) -> Ingested:
-        """The row of a custom resource that someone applied (``regen_ingest_v1``).
+    ) -> IngestOutcome:
+        """Creates the row of a user-created resource, or finds it (``regen_ingest_v1``).
 
         Raises:
-            ValidationFailed: the database refuses the values themselves.
+            ValidationFailed: the database refuses the values.
         """
-        [row] = await self._all(
+        [outcome] = await self._all(
             "ingest",
             {
                 "id": job_id,
@@ -144,136 +151,139 @@ class Database:
                 "key": key,
                 "retry_of": retry_of,
             },
+            class_row(IngestOutcome),
         )
-        return Ingested(row[0], row[1])
+        return outcome
 
-    async def repair_audit(self, *, limit: int, seconds: float) -> list[tuple[str, str]]:
-        """Adds missing audit events of the last ``seconds``; (job id, event) of each."""
-        return [(row[0], row[1]) for row in await self._all("repair", {"limit": limit, "seconds": seconds})]
+    async def repair_audit(self, *, limit: int, seconds: float) -> list[RepairedEvent]:
+        """Adds missing audit events of the last ``seconds``."""
+        return await self._all("repair", {"limit": limit, "seconds": seconds}, class_row(RepairedEvent))
 
     async def facts(self, ids: Collection[str]) -> dict[str, JobFacts]:
-        """Rows and fences of ``ids`` that exist."""
-        return {row[0]: _facts(row) for row in await self._all("facts", {"ids": list(ids)})}
+        """Rows and fences of those of ``ids`` that exist."""
+        return _facts(await self._all("facts", {"ids": list(ids)}, dict_row))
 
     async def running(self) -> list[str]:
         """The ids of all RUNNING jobs."""
-        return [row[0] for row in await self._all("running", {})]
+        return await self._ids("running", {})
 
     async def overdue(self, *, start_seconds: float, late_seconds: float, limit: int) -> list[str]:
         """RUNNING jobs without a fence after ``start_seconds``, or older than ``late_seconds``, oldest first."""
-        parameters = {"start_seconds": start_seconds, "late_seconds": late_seconds, "limit": limit}
-        return [row[0] for row in await self._all("overdue", parameters)]
+        return await self._ids("overdue", {"start_seconds": start_seconds, "late_seconds": late_seconds, "limit": limit})
 
     async def ended(self, ids: Collection[str]) -> list[str]:
         """Those of ``ids`` that are terminal or have no row."""
-        return [row[0] for row in await self._all("ended", {"ids": list(ids)})] if ids else []
+        return await self._ids("ended", {"ids": list(ids)}) if ids else []
 
     async def mirror(
         self, *, window: int, keep: int, ttl_seconds: float, mirrored: Collection[str], shown: Collection[str]
     ) -> dict[str, JobFacts]:
-        """The rows that want a custom resource, and those in ``shown`` whatever their state."""
-        rows = await self._all(
-            "mirror",
-            {
-                "window": window,
-                "keep": keep,
-                "ttl_seconds": ttl_seconds,
-                "mirrored": list(mirrored),
-                "shown": list(shown),
-            },
-        )
-        return {row[0]: _facts(row) for row in rows}
+        """The rows that get a custom resource, and those in ``shown`` whatever their status."""
+        parameters = {
+            "window": window,
+            "keep": keep,
+            "ttl_seconds": ttl_seconds,
+            "mirrored": list(mirrored),
+            "shown": list(shown),
+        }
+        return _facts(await self._all("mirror", parameters, dict_row))
 
     async def instructions(self, ids: Collection[str]) -> dict[str, str]:
-        """``instructionJson`` of the given rows as JSON text, which may be more than Python's parser takes."""
-        return {row[0]: row[1] for row in await self._all("instructions", {"ids": list(ids)})}
+        """``instructionJson`` of the given rows as JSON text, which Python's parser may refuse."""
+        return dict(await self._all("instructions", {"ids": list(ids)}, tuple_row))
 
     async def waiting(self, ids: Collection[str]) -> dict[str, QueueFacts]:
-        """Why the given PENDING rows wait."""
-        return {row[0]: QueueFacts(*row[1:]) for row in await self._all("waiting", {"ids": list(ids)})}
+        """What those of the given rows that are PENDING wait for."""
+        return {job_id: QueueFacts(*rest) for job_id, *rest in await self._all("waiting", {"ids": list(ids)}, tuple_row)}
 
-    async def census(self, caps: Caps, crowded: Collection[str], *, depth: int) -> list[QueueGroup]:
-        """The queue by type and reason for waiting; of each type ``depth`` rows are counted at the most."""
+    async def queue_groups(self, caps: Caps, blocked_types: Collection[str], *, depth: int) -> list[QueueGroup]:
+        """The queue by type and reason for waiting; at most ``depth`` rows of each type are counted."""
         parameters = {
             "depth": depth,
-            "crowded": sorted(crowded),
+            "blocked_types": sorted(blocked_types),
             "cap_types": Jsonb(dict(caps.per_type)),
             "cap_requester": caps.per_requester,
             "cap_total": caps.total,
         }
-        rows = await self._all("census", parameters)
-        return [QueueGroup(row[0], row[1], row[2], max(0.0, (row[4] - row[3]).total_seconds())) for row in rows]
+        return await self._all("queue_groups", parameters, class_row(QueueGroup))
 
-    async def occupied(self) -> dict[str | None, int]:
-        """How many jobs of each type run."""
-        return {row[0]: row[1] for row in await self._all("occupied", {})}
+    async def running_by_type(self) -> dict[str | None, int]:
+        """The number of RUNNING jobs of each type."""
+        return dict(await self._all("running_by_type", {}, tuple_row))
 
     async def outcomes(self, since: datetime, after: str, *, limit: int) -> list[Outcome]:
         """Jobs that ended after (``since``, job id ``after``), oldest first."""
-        rows = await self._all("outcomes", {"since": since, "after": after, "limit": limit})
-        return [Outcome(row[0], row[1], JobStatus(row[2]), *row[3:]) for row in rows]
+        return await self._all("outcomes", {"since": since, "after": after, "limit": limit}, class_row(Outcome))
 
     async def audited(self, after: int, *, limit: int) -> list[tuple[AuditRecord, str | None]]:
-        """Audit events after the one with id ``after``, each with the hash of its job's event before it."""
-        rows = await self._all("audited", {"after": after, "limit": limit})
-        return [(AuditRecord(*row[:9]), row[9]) for row in rows]
+        """Audit events with ids above ``after``, each with the hash of the job's previous event."""
+        rows = await self._all("audited", {"after": after, "limit": limit}, tuple_row)
+        return [(AuditRecord(*fields), previous) for *fields, previous in rows]
 
     async def doubts(self) -> list[str]:
-        """Settings of the server's by which a commit that it acknowledged may not last, a line each."""
-        return durability.doubts(await self._all("durability", {}))
+        """Settings of the server with which an acknowledged commit can be lost, one line each."""
+        return durability.doubts(await self._all("durability", {}, tuple_row))
 
-    async def _all(self, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    async def _ids(self, name: str, parameters: Mapping[str, Any]) -> list[str]:
+        return [job_id for (job_id,) in await self._all(name, parameters, tuple_row)]
+
+    async def _all(self, name: str, parameters: Mapping[str, Any], factory: AsyncRowFactory[Row]) -> list[Row]:
         began = time.monotonic()
         try:
             async with _translated(name):
-                rows = await self._ask(name, parameters)
+                rows = await self._execute(name, parameters, factory)
         except RegenError as error:
             self.on_call(name, time.monotonic() - began, _FAILURES.get(type(error), "failed"))
             raise
         finally:
-            # A cancellation that was dropped outweighs the answer, and the error that came in its place.
+            # A cancellation that psycopg dropped takes precedence over the result and over any error.
             raise_if_cancelled()
         self.on_call(name, time.monotonic() - began, None)
         self.last_success = time.monotonic()
         return rows
 
-    async def _ask(self, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        asked = False
+    async def _execute(self, name: str, parameters: Mapping[str, Any], factory: AsyncRowFactory[Row]) -> list[Row]:
+        sent = False
         try:
-            # The client's own deadline covers a server that no longer answers at all, and one that has none of ours.
-            async with asyncio.timeout(self._timeout * 1.5), self._pool.connection() as connection:
-                asked = True
-                cursor = await connection.execute(QUERIES[name], parameters)
+            # A client-side deadline, for a server that no longer responds or has no statement timeout.
+            async with (
+                asyncio.timeout(self._timeout * 1.5),
+                self._pool.connection() as connection,
+                connection.cursor(row_factory=factory) as cursor,
+            ):
+                sent = True
+                await cursor.execute(QUERIES[name], parameters)
                 return await cursor.fetchall()
         except TimeoutError as error:
-            if not asked:
+            if not sent:
                 raise
-            raise StatementTimedOut(f"database: {name} was not answered ({type(error).__name__})") from error
+            raise StatementTimedOut(f"database: {name} timed out") from error
 
 
-def _facts(row: tuple[Any, ...]) -> JobFacts:
-    run = None if row[12] is None else RunRow(pod_uid=row[12], pod_name=row[13], started_at=row[14])
-    return JobFacts(
-        row=JobRow(
-            id=row[0], type=row[1], status=JobStatus(row[2]), priority=row[3], requested_by=row[4], retry_of=row[5],
-            idempotency_key=row[6], created_at=row[7], locked_at=row[8], completed_at=row[9], output_ref=row[10],
-            error=row[11],
-        ),
-        run=run,
-        now=row[15],
-    )  # fmt: skip
+_RUN_COLUMNS: Final = ("pod_uid", "pod_name", "started_at")
+
+
+def _facts(rows: Sequence[dict[str, Any]]) -> dict[str, JobFacts]:
+    """Splits the columns of each row into the job's, the fence's and the clock."""
+    facts = {}
+    for columns in rows:
+        now = columns.pop("now")
+        fence = {name: columns.pop(name) for name in _RUN_COLUMNS}
+        run = None if fence["pod_uid"] is None else RunRow(**fence)
+        facts[columns["id"]] = JobFacts(JobRow(**columns), run, now)
+    return facts
 
 
 @asynccontextmanager
 async def _translated(name: str) -> AsyncIterator[None]:
-    """Psycopg's errors as ours, by what the caller does next."""
+    """Translates psycopg's errors by what the caller does next."""
     try:
         yield
     except psycopg.errors.QueryCanceled as error:
-        raise StatementTimedOut(f"database: {name} was not answered ({type(error).__name__})") from error
+        raise StatementTimedOut(f"database: {name} timed out") from error
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TimeoutError, OSError) as error:
-        # Covers admin shutdown, locks that were waited for too long, serialization failures and lost connections.
-        raise DatabaseUnavailable(f"database: {name} was not answered ({type(error).__name__})") from error
+        # Includes admin shutdown, lock timeouts, serialization failures and lost connections.
+        raise DatabaseUnavailable(f"database: {name} failed: {_cause(error)}") from error
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         raise ValidationFailed(f"database: {name} refused its values ({_primary(error)})") from error
     except psycopg.Error as error:
@@ -281,8 +291,13 @@ async def _translated(name: str) -> AsyncIterator[None]:
             raise ValidationFailed(f"database: {name} refused its values ({_primary(error)})") from error
         raise RegenError(f"database: {name} failed ({_primary(error)})", sqlstate=error.sqlstate) from error
     except (ValueError, RecursionError) as error:
-        raise RegenError(f"database: {name} has a value that cannot be read or sent ({type(error).__name__})") from error
+        raise RegenError(f"database: {name} has a value that cannot be converted ({type(error).__name__})") from error
 
 
 def _primary(error: psycopg.Error) -> str:
     return error.diag.message_primary or type(error).__name__
+
+
+def _cause(error: Exception) -> str:
+    """The error's first line, which names the host and the failure but never the password."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -1,20 +1,38 @@
-"""What the operator reads from the database: frozen values, timestamps in UTC without a zone (docs/contract.md#database)."""
+"""Rows as the operator reads them. Timestamps are UTC without a zone, by the database's clock (docs/contract.md#database).
+
+Each class has the names of its query's columns (psycopg's ``class_row``).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from regen_core.states import JobStatus
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from regen_core.states import JobStatus
-
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A row of ``"RegenerationJob"`` without its instruction, which only the pod and the mirror's create need."""
+    """A row of ``"RegenerationJob"`` without its instruction.
+
+    Attributes:
+        id: the job's id.
+        type: the instruction's type; None if the instruction has none.
+        status: the row's status.
+        priority: higher is claimed first.
+        requested_by: who created the job; the cap per requester counts by it.
+        retry_of: the id of the job that this one retries.
+        idempotency_key: the key under which the job was created.
+        created_at: when the row was inserted.
+        locked_at: when the job was claimed.
+        completed_at: when the job ended, COMPLETED or FAILED.
+        output_ref: the manifest's URL, of a COMPLETED job.
+        error: ``errorJson`` of a FAILED job; None where the query does not read it.
+    """
 
     id: str
     type: str | None
@@ -29,10 +47,20 @@ class JobRow:
     output_ref: str | None = None
     error: Mapping[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        # class_row passes the enum's label as text.
+        object.__setattr__(self, "status", JobStatus(self.status))
+
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """The fence: which pod runs the job."""
+    """The fence, a row of ``"RegenerationRun"``.
+
+    Attributes:
+        pod_uid: the uid of the pod that runs the job.
+        pod_name: its name.
+        started_at: when it took the fence.
+    """
 
     pod_uid: str
     pod_name: str
@@ -41,7 +69,13 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """A row, its fence, and the database's clock at the moment both were read."""
+    """A row with its fence.
+
+    Attributes:
+        row: the job's row.
+        run: its fence; None if it is not taken.
+        now: the database's clock when both were read.
+    """
 
     row: JobRow
     run: RunRow | None
@@ -50,7 +84,14 @@ class JobFacts:
 
 @dataclass(frozen=True, slots=True)
 class QueueFacts:
-    """Why a PENDING row waits: how many run beside it, and its place (1 is next; None is far behind)."""
+    """What a PENDING job waits for.
+
+    Attributes:
+        running_total: RUNNING jobs.
+        running_of_type: RUNNING jobs of the job's type.
+        running_of_requester: RUNNING jobs of the job's requester.
+        place: the job's place in the queue, 1 is next; None beyond the first thousand.
+    """
 
     running_total: int
     running_of_type: int
@@ -60,7 +101,14 @@ class QueueFacts:
 
 @dataclass(frozen=True, slots=True)
 class QueueGroup:
-    """PENDING jobs of one type that wait for one reason: how many, and how long the oldest has waited."""
+    """PENDING jobs of one type that wait for the same reason.
+
+    Attributes:
+        type: the type; None for instructions without one.
+        reason: a ``PendingReason``.
+        jobs: how many.
+        oldest_seconds: how long the oldest has waited.
+    """
 
     type: str | None
     reason: str
@@ -70,7 +118,21 @@ class QueueGroup:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended, and when it passed what. ``reason`` is the one that its error's detail names, if any."""
+    """A job that has ended.
+
+    Attributes:
+        id: the job's id.
+        type: the instruction's type.
+        status: COMPLETED or FAILED.
+        classification: the error's classification.
+        reason: the error's ``detail.reason``.
+        message: the error's message, cut at 1,024 characters.
+        pod_name: the pod that took the fence.
+        created_at: when the row was inserted.
+        locked_at: when the job was claimed.
+        started_at: when the fence was taken.
+        completed_at: when the job ended.
+    """
 
     id: str
     type: str | None
@@ -84,23 +146,50 @@ class Outcome:
     started_at: datetime | None
     completed_at: datetime
 
+    def __post_init__(self) -> None:
+        # class_row passes the enum's label as text.
+        object.__setattr__(self, "status", JobStatus(self.status))
+
 
 @dataclass(frozen=True, slots=True)
 class FailOutcome:
-    """What ``regen_fail_v1`` answered for one job: ``failed``, ``already`` or ``refused``."""
+    """The result of ``regen_fail_v1`` for one job.
 
-    job_id: str
+    Attributes:
+        id: the job's id.
+        outcome: ``failed``, ``already`` (with the same error) or ``refused`` (the condition does not hold).
+    """
+
+    id: str
     outcome: str
 
     @property
     def is_failed(self) -> bool:
-        """Whether the row is FAILED with our error."""
+        """Whether the row is FAILED with the given error."""
         return self.outcome in {"failed", "already"}
 
 
 @dataclass(frozen=True, slots=True)
-class Ingested:
-    """What ``regen_ingest_v1`` answered: ``created``, ``existing`` or ``refused``."""
+class IngestOutcome:
+    """The result of ``regen_ingest_v1``.
+
+    Attributes:
+        id: the job's id.
+        outcome: ``created``, ``existing`` or ``refused`` (the key exists with another instruction).
+    """
+
+    id: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepairedEvent:
+    """An audit event that was added after its transition.
+
+    Attributes:
+        job_id: the job's id.
+        event: the event's name.
+    """
 
     job_id: str
-    outcome: str
+    event: str

@@ -1,1 +1,1 @@
-"""What the operator tells: metrics, health, log lines of transitions."""
+"""What the operator reports: metrics, health, and log lines of transitions."""

@@ -1,4 +1,4 @@
-"""Liveness and readiness: the age of the last good answer, not the mere existence of the process. And the metrics."""
+"""The health server: liveness and readiness by the age of the last success, and the metrics."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ if TYPE_CHECKING:
 
 
 class WatchAge:
-    """Whether the watches bring what we write: an object of ours that is made must be heard of."""
+    """Whether a watch works: it must report every object that this process creates."""
 
     def __init__(self) -> None:
         self._waiting_since: float | None = None
         self._heard_at = float("-inf")
 
     def expect(self, since: float) -> None:
-        """Something was made that a watch must tell of. ``since`` (monotonic) is from before it was asked for: the watch may
-        tell of it before the answer comes.
+        """An object was created that the watch must report. ``since`` (monotonic) is the time before the request: the event
+        can arrive before the response.
         """
         if self._waiting_since is None and self._heard_at < since:
             self._waiting_since = since
 
     def heard(self) -> None:
-        """A watch brought something."""
+        """The watch reported an event."""
         self._heard_at = time.monotonic()
         self._waiting_since = None
 
     def age(self) -> float | None:
-        """Seconds for which something has been due; 0 while nothing is."""
+        """Seconds for which an event has been overdue; 0 if none is expected."""
         return 0.0 if self._waiting_since is None else time.monotonic() - self._waiting_since
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """``age`` gives seconds since the last good answer; None before the first."""
+    """An activity. ``age`` returns the seconds since its last success; None before the first."""
 
     name: str
     age: Callable[[], float | None]
 
 
 def since(moment: Callable[[], float | None]) -> Callable[[], float | None]:
-    """The age of a ``time.monotonic()`` stamp that may be None yet."""
+    """The age of a ``time.monotonic()`` timestamp, which may be None."""
 
     def age() -> float | None:
         at = moment()
@@ -56,9 +56,9 @@ def since(moment: Callable[[], float | None]) -> Callable[[], float | None]:
 
 
 class HealthServer:
-    """``/healthz`` answers 500 when an age is above ``max_age_seconds``; ``/readyz`` already at half of it.
+    """``/healthz`` returns 500 when an age exceeds ``max_age_seconds``; ``/readyz`` at half of it.
 
-    ``page`` gives what ``/metrics`` answers, in Prometheus' text format.
+    ``page`` returns the body of ``/metrics``, in Prometheus' text format.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class HealthServer:
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> int:
-        """Listens; the port."""
+        """Starts to listen. Returns the port."""
         app = web.Application()
         app.router.add_get("/healthz", self._live)
         app.router.add_get("/readyz", self._ready)
@@ -89,7 +89,7 @@ class HealthServer:
             await self._runner.cleanup()
 
     async def _live(self, _: web.Request) -> web.Response:
-        # Before the first answer the process has the same time to get one.
+        # Before the first success, an activity counts as old as the process.
         return self._answer(self._max_age, unknown=time.monotonic() - self._started)
 
     async def _ready(self, _: web.Request) -> web.Response:

@@ -1,11 +1,11 @@
-"""What Prometheus reads of one replica (docs/metrics.md is generated from here).
+"""The Prometheus metrics of one replica (docs/metrics.md is generated from this module).
 
-Two sorts. ``regen_operator_*`` is this process's own; add it up over replicas. Everything else is read from rows and pods,
-which every replica sees alike; take the maximum over replicas. No label value comes from outside unbounded: a type that has
-no executor class is ``other``, and so is a cause that is not in ``CAUSES``.
+``regen_operator_*`` metrics belong to one process: add them up over replicas. All others are read from rows and pods, which
+every replica reads alike: take the maximum over replicas. Label values are bounded: a type without an executor class is
+``other``, and so is a cause that is not in ``CAUSES``.
 
-Everything is counted and rendered in the operator's one event loop, so the work waits for no lock; a page is rendered once a
-second at the most, whoever asks, and in slices.
+Everything is counted and rendered in the operator's event loop, so no lock is needed. A page is rendered at most once a second,
+and other work runs between metric families.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector
 
 from regen_core.errors import Classification
 from regen_core.states import JobStatus
+from regen_operator.reasons import FailureCause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,22 +37,17 @@ PHASES: Final[Mapping[str, str]] = {
     "queued": "insert to claim",
     "mirrored": "insert to custom resource, by the leader",
     "launched": "claim to Job, by the leader",
-    "scheduled": "pod made to node found, in whole seconds",
+    "scheduled": "pod created to pod scheduled, in whole seconds",
     "fenced": "claim to fence",
     "executed": "the execute container, in whole seconds",
     "committed": "fence to end",
     "whole": "insert to end",
 }
-CAUSES: Final = frozenset(
-    {
-        "StoreUnsafe", "StoreDenied", "StoreUnavailable", "SandboxIncomplete", "ImagePull", "Unschedulable", "PodRefused",
-        "Starting",
-    }
-)  # fmt: skip
+CAUSES: Final = frozenset(str(cause) for cause in FailureCause)
 DEPTH: Final = 10_000
-"""Rows of one type that are counted at the most."""
-LAUNCH_OUTCOMES: Final = ("launched", "refused", "put_off")
-# Powers of two: the bounds that a native histogram of schema 0 has, should a scraper make one of them.
+"""At most this number of rows of each type is counted."""
+LAUNCH_OUTCOMES: Final = ("launched", "refused", "retried")
+# Powers of two, the bounds of a native histogram of schema 0, in case a scraper converts them.
 PHASE_BOUNDS: Final = tuple(2.0**power for power in range(-7, 13))
 CALL_BOUNDS: Final = tuple(2.0**power for power in range(-11, 5))
 RENDER_SECONDS: Final = 1.0
@@ -59,7 +55,7 @@ EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - the database's times are U
 
 
 class Metrics:
-    """One replica's, in a registry of its own. ``types`` are those that have an executor class."""
+    """The metrics of one replica, in their own registry. ``types`` are the types that have an executor class."""
 
     def __init__(self, types: Iterable[str]) -> None:
         self.registry = CollectorRegistry()
@@ -68,77 +64,79 @@ class Metrics:
         self._rendering = asyncio.Lock()
         self._last_completed = 0.0
         ProcessCollector(registry=self.registry)
-        self._make_own()
-        self._make_shared()
-        self._begin_at_zero()
+        self._create_process_metrics()
+        self._create_row_metrics()
+        self._create_labels()
 
-    def _make_own(self) -> None:
+    def _create_process_metrics(self) -> None:
         registry = self.registry
-        build = Gauge("regen_build_info", "Always 1; the labels say what runs.", ("version", "python"), registry=registry)
+        build = Gauge("regen_build_info", "Always 1; the labels have the versions.", ("version", "python"), registry=registry)
         build.labels(version("regen"), platform.python_version()).set(1)
         self.build = build
         self.leader = Gauge("regen_operator_leader", "1 in the replica that holds the Lease, else 0.", registry=registry)
         self.age = Gauge(
             "regen_operator_last_success_age_seconds",
-            "Seconds since an activity last succeeded; NaN before its first success and for the leader's activities elsewhere.",
+            "Seconds since an activity last succeeded; NaN before the first, and for the leader's activities in followers.",
             ("activity",),
             registry=registry,
         )
         self.listening = Gauge(
             "regen_operator_listening",
-            "1 where notifications of the database arrive, 0 where jobs are found by polling alone.",
+            "1 if notifications of the database arrive, 0 if jobs are found only by polling.",
             registry=registry,
         )
         self.launching = Gauge(
-            "regen_operator_launching", "0 while launches are paused because the last one failed, else 1.", registry=registry
+            "regen_operator_launching", "0 while claims are paused because a launch failed, else 1.", registry=registry
         )
         self.api_seconds = Histogram(
-            "regen_operator_api_request_seconds", "Requests to the Kubernetes API, waiting for a free slot included.",
+            "regen_operator_api_request_seconds", "Duration of Kubernetes API requests, including the wait for a free slot.",
             ("verb", "resource"), buckets=CALL_BOUNDS, registry=registry,
         )  # fmt: skip
         self.api_errors = Counter(
             "regen_operator_api_errors_total",
-            "Requests that the Kubernetes API refused or left unanswered; NotFound, AlreadyExists and Conflict are usual.",
+            "Failed requests to the Kubernetes API; NotFound, AlreadyExists and Conflict are normal.",
             ("verb", "resource", "error"), registry=registry,
         )  # fmt: skip
         self.database_seconds = Histogram(
-            "regen_operator_database_call_seconds", "Statements, waiting for a connection included.",
+            "regen_operator_database_call_seconds", "Duration of database calls, including the wait for a connection.",
             ("call",), buckets=CALL_BOUNDS, registry=registry,
         )  # fmt: skip
         self.database_errors = Counter(
-            "regen_operator_database_errors_total", "Statements that failed; error is unavailable, refused or failed.",
+            "regen_operator_database_errors_total", "Failed database calls; error is unavailable, refused or failed.",
             ("call", "error"), registry=registry,
         )  # fmt: skip
-        self.claims = Counter("regen_operator_claims_total", "Jobs claimed.", ("type",), registry=registry)
+        self.claims = Counter("regen_operator_claims_total", "Claimed jobs.", ("type",), registry=registry)
         self.launches = Counter(
-            "regen_operator_launches_total", "Launches by their outcome: launched, refused for good, or put_off.",
+            "regen_operator_launches_total", "Launches by outcome: launched, refused (the job fails), or retried.",
             ("type", "outcome"), registry=registry,
         )  # fmt: skip
         self.relaunches = Counter(
-            "regen_operator_relaunches_total", "Launches made up for: the job was claimed and had no Job and no fence.",
+            "regen_operator_relaunches_total", "Launches of jobs that were claimed and had neither a Job nor a fence.",
             ("type",), registry=registry,
         )  # fmt: skip
         self.audit_repairs = Counter(
-            "regen_operator_audit_repairs_total", "Audit events added late, from the rows' own stamps.", registry=registry
+            "regen_operator_audit_repairs_total",
+            "Audit events that the sweep added later.",
+            registry=registry,
         )
 
-    def _make_shared(self) -> None:
+    def _create_row_metrics(self) -> None:
         registry = self.registry
         self.queue_jobs = Gauge(
-            "regen_queue_jobs", f"PENDING jobs by what they wait for; of each type {DEPTH} are counted at the most.",
+            "regen_queue_jobs", f"PENDING jobs by the reason for waiting; at most {DEPTH} of each type are counted.",
             ("type", "reason"), registry=registry,
         )  # fmt: skip
         self.queue_oldest = Gauge(
             "regen_queue_oldest_seconds",
-            f"How long the oldest PENDING job waits: exact over all types, of a type with more than {DEPTH} at least this.",
+            f"Age of the oldest PENDING job: exact over all types, a lower bound for a type with more than {DEPTH}.",
             ("type", "reason"), registry=registry,
         )  # fmt: skip
         self.running = Gauge("regen_running_jobs", "RUNNING jobs.", ("type",), registry=registry)
-        self.slots_used = Gauge("regen_slots_used", "RUNNING jobs of all types, which the total cap counts.", registry=registry)
-        self.slots_free = Gauge("regen_slots_free", "Jobs that the total cap still lets start.", registry=registry)
+        self.slots_used = Gauge("regen_slots_used", "RUNNING jobs of all types; the total cap limits them.", registry=registry)
+        self.slots_free = Gauge("regen_slots_free", "Further jobs that the total cap allows.", registry=registry)
         self.type_slots_free = Gauge(
             "regen_type_slots_free",
-            "Jobs that a type's own cap still lets start; only types that have one.",
+            "Further jobs that a type's cap allows; only types that have one.",
             ("type",),
             registry=registry,
         )
@@ -148,46 +146,46 @@ class Metrics:
         )  # fmt: skip
         self.causes = Counter(
             "regen_job_failure_causes_total",
-            "FAILED jobs whose error names a cause (detail.reason).",
+            "FAILED jobs whose error has a cause (detail.reason).",
             ("cause",),
             registry=registry,
         )
         self.phase_seconds = Histogram(
             "regen_job_phase_seconds",
-            f"How long a job's phases took: {'; '.join(f'{name} ({what})' for name, what in PHASES.items())}.",
+            f"Duration of a job's phases: {'; '.join(f'{name} ({what})' for name, what in PHASES.items())}.",
             ("phase", "type"), buckets=PHASE_BOUNDS, registry=registry,
         )  # fmt: skip
         self.store_success = Gauge(
             "regen_store_last_success_timestamp_seconds",
-            "When a job last completed (its pod probed the store and wrote there), by the database's clock; 0 before that.",
+            "When a job last completed, and so wrote to the store, by the database's clock; 0 before the first.",
             registry=registry,
         )
         self.sandbox_required = Gauge(
             "regen_sandbox_required",
-            "1 where a type's class requires the sandbox, 0 where it is best-effort.",
+            "1 if a type's executor class requires the sandbox, 0 if it is best-effort.",
             ("type",),
             registry=registry,
         )
         self.durable = Gauge(
             "regen_database_durable",
-            "1 where a commit that was acknowledged outlasts a crash of the server, 0 where fsync, full_page_writes or"
-            " synchronous_commit is off; NaN before the database has said so.",
+            "1 if acknowledged commits survive a crash of the database server, 0 if fsync, full_page_writes or"
+            " synchronous_commit is off; NaN until it is known.",
             registry=registry,
         )
         self.durable.set(float("nan"))
         self.audit_checked = Counter(
             "regen_audit_events_checked_total",
-            "Audit events whose hash and chain were recomputed, by the leader.",
+            "Audit events that the leader verified.",
             registry=registry,
         )
         self.audit_broken = Gauge(
             "regen_audit_broken_events",
-            "Audit events with a wrong hash or chain in the leader's walk before, or in this one so far; 0 elsewhere.",
+            "Audit events with a wrong hash or chain in the leader's last or current verification; 0 in followers.",
             registry=registry,
         )
 
-    def _begin_at_zero(self) -> None:
-        """What is not there cannot rise: a counter's first increase shows only where it was 0 before."""
+    def _create_labels(self) -> None:
+        """Creates every label combination at 0: ``rate()`` misses the first increment of a new series."""
         for kind in (*self.types, OTHER):
             self.finished.labels(kind, str(JobStatus.COMPLETED), "")
             for classification in Classification:
@@ -206,34 +204,34 @@ class Metrics:
 
     # -- this process ----------------------------------------------------------------------------------------------------
 
-    def watch_age(self, activity: str, age: Callable[[], float | None]) -> None:
-        """Shows ``age`` (seconds; None where there is none) whenever somebody asks."""
+    def export_age(self, activity: str, age: Callable[[], float | None]) -> None:
+        """Exports ``age`` (seconds, or None) at each scrape."""
         self.age.labels(activity).set_function(lambda: _or_nan(age()))
 
     def api_call(self, verb: str, resource: str, seconds: float, error: str | None) -> None:
-        """A request ended; ``error`` is None where it succeeded."""
+        """A request ended; ``error`` is None if it succeeded."""
         self.api_seconds.labels(verb, resource).observe(seconds)
         if error is not None:
             self.api_errors.labels(verb, resource, error).inc()
 
     def database_call(self, call: str, seconds: float, error: str | None) -> None:
-        """A statement ended; ``error`` is None where it succeeded."""
+        """A database call ended; ``error`` is None if it succeeded."""
         self.database_seconds.labels(call).observe(seconds)
         if error is not None:
             self.database_errors.labels(call, error).inc()
 
     def launch(self, job_type: str | None, outcome: str) -> None:
-        """A launch ended, by one of ``LAUNCH_OUTCOMES``."""
+        """A launch ended with one of ``LAUNCH_OUTCOMES``."""
         self.launches.labels(self.label(job_type), outcome).inc()
 
     # -- rows and pods ---------------------------------------------------------------------------------------------------
 
     def phase(self, phase: str, job_type: str | None, seconds: float) -> None:
-        """A job went through one of ``PHASES``. Two clocks may disagree; a phase is never shorter than nothing."""
+        """A job passed one of ``PHASES``. Negative values, from differing clocks, count as 0."""
         self.phase_seconds.labels(phase, self.label(job_type)).observe(max(0.0, seconds))
 
     def queue(self, groups: Sequence[QueueGroup]) -> None:
-        """The queue as it is now."""
+        """Sets the queue's metrics."""
         jobs: dict[tuple[str, str], int] = {}
         oldest: dict[tuple[str, str], float] = {}
         for group in groups:
@@ -247,7 +245,7 @@ class Metrics:
             self.queue_oldest.labels(*key).set(oldest[key])
 
     def slots(self, running: Mapping[str | None, int], cap_total: int, cap_types: Mapping[str, int]) -> None:
-        """What runs, and what the caps leave."""
+        """Sets the metrics of RUNNING jobs and free slots."""
         by_label = dict.fromkeys((*self.types, OTHER), 0)
         for kind, count in running.items():
             by_label[self.label(kind)] += count
@@ -278,7 +276,7 @@ class Metrics:
     # -- the page --------------------------------------------------------------------------------------------------------
 
     async def page(self) -> bytes:
-        """Prometheus' text format, at most ``RENDER_SECONDS`` old. Between families the operator's other work goes on."""
+        """The metrics in Prometheus' text format, at most ``RENDER_SECONDS`` old."""
         async with self._rendering:
             if time.monotonic() - self._page[0] >= RENDER_SECONDS:
                 parts = []
@@ -290,7 +288,7 @@ class Metrics:
 
 
 class _One(Collector):
-    """A registry of one family."""
+    """A collector of one metric family."""
 
     def __init__(self, family: Metric) -> None:
         self._family = family

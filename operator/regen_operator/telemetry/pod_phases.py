@@ -1,4 +1,4 @@
-"""How long a pod took to find a node, and its executor to run, from what watches tell of the pod. Each is told once."""
+"""Measures how long a pod waits for a node and how long its executor runs, from watch events. Each is reported once."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 KEEP: Final = 10_000
-"""Pods that are remembered at the most; the oldest are forgotten first."""
+"""At most this number of pods is remembered; the oldest are forgotten first."""
 
 
 @dataclass(slots=True)
 class PodPhases:
-    """``tell`` is called with the phase, the job's type and its seconds."""
+    """``report`` is called with the phase, the job's type and the seconds."""
 
-    tell: Callable[[str, str | None, float], None]
-    _told: dict[str, set[str]] = field(default_factory=dict)
+    report: Callable[[str, str | None, float], None]
+    _reported: dict[str, set[str]] = field(default_factory=dict)
 
     def saw(self, body: Mapping[str, Any], *, listed: bool) -> None:
-        """A pod of ours as a watch gave it; what a list shows happened before we looked, and is not told."""
+        """A pod from a watch. Phases that a list shows happened before this process started, and are not reported."""
         metadata = body["metadata"]
-        told = self._told.setdefault(metadata["uid"], set())
+        reported = self._reported.setdefault(metadata["uid"], set())
         job_type = (metadata.get("labels") or {}).get(LABEL_TYPE)
         for phase, seconds in _durations(body):
-            if phase not in told:
-                told.add(phase)
+            if phase not in reported:
+                reported.add(phase)
                 if not listed:
-                    self.tell(phase, job_type, seconds)
-        while len(self._told) > KEEP:
-            del self._told[next(iter(self._told))]
+                    self.report(phase, job_type, seconds)
+        while len(self._reported) > KEEP:
+            del self._reported[next(iter(self._reported))]
 
     def gone(self, uid: str) -> None:
         """The pod was deleted."""
-        self._told.pop(uid, None)
+        self._reported.pop(uid, None)
 
 
 def _durations(body: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     status = body.get("status") or {}
     for condition in status.get("conditions") or []:
         if condition["type"] == "PodScheduled" and condition["status"] == "True" and condition.get("lastTransitionTime"):
-            made = moment(body["metadata"]["creationTimestamp"])
-            yield "scheduled", (moment(condition["lastTransitionTime"]) - made).total_seconds()
+            created = moment(body["metadata"]["creationTimestamp"])
+            yield "scheduled", (moment(condition["lastTransitionTime"]) - created).total_seconds()
     for container in status.get("initContainerStatuses") or []:
         ended = (container.get("state") or {}).get("terminated") or {}
         if container["name"] == CONTAINER_EXECUTE and ended.get("startedAt") and ended.get("finishedAt"):

@@ -1,7 +1,6 @@
-"""One log line for each fence and each end of a job, with its type, its pod and how long its phases took.
+"""Logs each start and each end of a job once, with its type, pod and the duration of its phases.
 
-The mirror tells at once what it sees of rows, the census what the mirror did not see; each is logged once. A claim is logged
-by whoever makes it.
+The mirror reports the rows that it reads at once; the queue metrics report the rest. The dispatcher logs claims.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger("regen.transitions")
 
 KEEP: Final = 20_000
-"""Transitions that are remembered as logged; the oldest are forgotten first."""
+"""At most this number of transitions is remembered as logged; the oldest are forgotten first."""
 
 
 class Transitions:
-    """``overlap_seconds``: what happened so long before we began to lead is logged too, since nobody may have logged it."""
+    """``overlap_seconds``: transitions of this time before this replica led are logged too; perhaps no replica logged them."""
 
     def __init__(self, overlap_seconds: float) -> None:
         self._overlap = timedelta(seconds=overlap_seconds)
@@ -34,11 +33,11 @@ class Transitions:
         self._logged: dict[tuple[str, str], None] = {}
 
     def begin(self) -> None:
-        """We lead from now on."""
+        """This replica leads from now on."""
         self._since = None
 
     def saw(self, facts: Iterable[JobFacts]) -> None:
-        """Rows as they are now; what is older than our leading is somebody else's to log."""
+        """Rows as they are now. The previous leader logged transitions from before this replica led."""
         for one in facts:
             row, run = one.row, one.run
             if self._since is None:
@@ -53,7 +52,7 @@ class Transitions:
                 _log_end(_outcome(one, row.completed_at))
 
     def ended(self, job: Outcome) -> None:
-        """A job ended; the mirror may have seen it."""
+        """A job ended. The mirror may have reported it."""
         if self._is_new("ended", job.id):
             _log_end(job)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from regen_operator.launch.manifests import JobOrder, build_job
+from regen_operator.launch.job import JobOrder, build_job
 from regen_stack.kube import path_of
 from tests.e2e.admission.conftest import PREVIOUS_IMAGE
 

@@ -142,23 +142,29 @@ def test_the_recent_repair(crowded: Connection) -> None:
     assert_indexed(plans(crowded, lambda: crowded.execute(recent)))
 
 
-CENSUS: dict[str, dict[str, Any]] = {
-    "census": {"depth": 100, "crowded": ["export"], "cap_types": Jsonb({"document": 1}), "cap_requester": 2, "cap_total": 20},
-    "occupied": {},
+METRICS: dict[str, dict[str, Any]] = {
+    "queue_groups": {
+        "depth": 100,
+        "blocked_types": ["export"],
+        "cap_types": Jsonb({"document": 1}),
+        "cap_requester": 2,
+        "cap_total": 20,
+    },
+    "running_by_type": {},
     "outcomes": {"since": "2026-01-01", "after": "", "limit": 100},
     "audited": {"after": 7, "limit": 100},
 }
 
 
 @pytest.mark.parametrize("crowded", ["crowd"], indirect=True)
-@pytest.mark.parametrize("name", CENSUS)
+@pytest.mark.parametrize("name", METRICS)
 def test_what_the_metrics_read(crowded: Connection, name: str) -> None:
     for number in range(300):
         insert(crowded, f"j{number}", requester=f"r{number % 7}", priority=number % 3)
     claim(crowded, 10)
-    nodes = plans(crowded, lambda: crowded.execute(QUERIES[name], CENSUS[name]))
+    nodes = plans(crowded, lambda: crowded.execute(QUERIES[name], METRICS[name]))
     assert_indexed(nodes)
-    most = {"census": 1500, "occupied": 200, "outcomes": 200, "audited": 400}[name]
+    most = {"queue_groups": 1500, "running_by_type": 200, "outcomes": 200, "audited": 400}[name]
     read = sum(node["Actual Rows"] * node["Actual Loops"] for node in nodes if node.get("Relation Name") in OURS)
     assert read <= most, "however many rows there are"
 

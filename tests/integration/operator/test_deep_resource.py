@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from regen_operator.main import DEEPEST
+from regen_operator.main import RECURSION_LIMIT
 from tests.faults.http_proxy import HttpProxy
 from tests.integration.operator.test_restored_database import lead_through
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def deep_recursion() -> Iterator[None]:
     """What the program sets for itself."""
     before = sys.getrecursionlimit()
-    sys.setrecursionlimit(DEEPEST)
+    sys.setrecursionlimit(RECURSION_LIMIT)
     yield
     sys.setrecursionlimit(before)
 

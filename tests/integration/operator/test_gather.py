@@ -13,8 +13,8 @@ import pytest
 from regen_core.names import job_name
 from regen_core.states import JobStatus
 from regen_operator.kube.errors import ApiUnavailable
-from regen_operator.launch.manifests import JobOrder, build_job
-from regen_operator.recover.gather import FEW, PORTION, Gatherer, Look, portion_labels
+from regen_operator.launch.job import JobOrder, build_job
+from regen_operator.recover.gather import FEW, PORTION, Examination, Gatherer, portion_labels
 from regen_operator.recover.snapshot import Limits, Snapshot
 from regen_operator.rows.values import JobFacts, JobRow, RunRow
 
@@ -30,8 +30,8 @@ NOW = datetime.now(UTC).replace(tzinfo=None)
 LIMITS = Limits(pending=300.0, active=900.0, grace=30.0)
 
 
-def look(job_id: str, run: RunRow | None = None) -> Look:
-    return Look(JobFacts(JobRow(job_id, "document", JobStatus.RUNNING), run, NOW), LIMITS, deletion_seen=False)
+def examination(job_id: str, run: RunRow | None = None) -> Examination:
+    return Examination(JobFacts(JobRow(job_id, "document", JobStatus.RUNNING), run, NOW), LIMITS, deletion_seen=False)
 
 
 class Runs:
@@ -82,22 +82,22 @@ def reads(api: KubernetesAPI) -> Counter[tuple[str, str]]:
     return Counter({(verb, kind): n for (who, verb, kind), n in api.counters.items() if who == "regen-operator"})
 
 
-async def snapshots(gatherer: Gatherer, looks: list[Look]) -> list[Snapshot]:
+async def snapshots(gatherer: Gatherer, examinations: list[Examination]) -> list[Snapshot]:
     """Without the API server's clock, which goes on between two answers."""
-    answers = await gatherer.gather(looks)
+    answers = await gatherer.gather(examinations)
     assert all(isinstance(one, Snapshot) for one in answers), answers
     return [replace(one, api_now=None) for one in answers if isinstance(one, Snapshot)]
 
 
 async def test_many_jobs_are_read_by_a_list_of_each_kind(api: KubernetesAPI, runs: Runs, gatherer: Gatherer) -> None:
-    looks = []
+    examinations = []
     for number in range(PORTION + FEW + 1):
         runs.pod(runs.job(f"job-{number}"), "x1")
-        looks.append(look(f"job-{number}"))
-    seen = await snapshots(gatherer, looks)
-    assert [one.row.id for one in seen] == [one.job_id for one in looks]
+        examinations.append(examination(f"job-{number}"))
+    seen = await snapshots(gatherer, examinations)
+    assert [one.row.id for one in seen] == [one.job_id for one in examinations]
     assert all(one.job is not None and one.pod is not None for one in seen)
-    assert [one.pod.name for one in seen if one.pod] == [f"regen-job-{number}-x1" for number in range(len(looks))]
+    assert [one.pod.name for one in seen if one.pod] == [f"regen-job-{number}-x1" for number in range(len(examinations))]
     assert reads(api) == {("list", "jobs.batch"): 2, ("list", "pods"): 2}
 
 
@@ -114,17 +114,17 @@ async def test_lists_tell_what_single_reads_tell(runs: Runs, gatherer: Gatherer)
     runs.complaint(runs.job("busy"), 1, "made a pod", "SuccessfulCreate")
     for number in range(FEW):
         runs.job(f"podless-{number}")
-    looks = [
-        *map(look, ["starting", "twice", "missing", "foreign", "other", "refused", "busy"]),
-        *(look(f"podless-{number}") for number in range(FEW)),
-        look("fenced", runs.pod(fenced, "x1")),
-        look("unlabelled", runs.pod(unlabelled, "x1", labels={})),
-        look("orphan", runs.pod(orphan, "x1")),
-        look("gone", RunRow("its-uid", "regen-gone-x1", NOW)),
-        look("fenced", RunRow("an-older-uid", "regen-fenced-x1", NOW)),
+    examinations = [
+        *map(examination, ["starting", "twice", "missing", "foreign", "other", "refused", "busy"]),
+        *(examination(f"podless-{number}") for number in range(FEW)),
+        examination("fenced", runs.pod(fenced, "x1")),
+        examination("unlabelled", runs.pod(unlabelled, "x1", labels={})),
+        examination("orphan", runs.pod(orphan, "x1")),
+        examination("gone", RunRow("its-uid", "regen-gone-x1", NOW)),
+        examination("fenced", RunRow("an-older-uid", "regen-fenced-x1", NOW)),
     ]
-    alone = [snapshot for one in looks for snapshot in await snapshots(gatherer, [one])]
-    assert await snapshots(gatherer, looks) == alone
+    alone = [snapshot for one in examinations for snapshot in await snapshots(gatherer, [one])]
+    assert await snapshots(gatherer, examinations) == alone
     told = {one.row.id: one for one in alone}
     assert told["refused"].pod_refused == "violates PodSecurity"
     assert told["busy"].pod_refused is None
@@ -135,13 +135,13 @@ async def test_lists_tell_what_single_reads_tell(runs: Runs, gatherer: Gatherer)
 
 @pytest.mark.usefixtures("impatient")
 async def test_the_complaints_about_many_jobs_are_one_list(api: KubernetesAPI, runs: Runs, gatherer: Gatherer) -> None:
-    looks = []
+    examinations = []
     for number in range(FEW + 1):
         job = runs.job(f"job-{number}")
         runs.complaint(job, 1, "first")
         runs.complaint(job, 2, f"last of {number}")
-        looks.append(look(f"job-{number}"))
-    seen = await snapshots(gatherer, looks)
+        examinations.append(examination(f"job-{number}"))
+    seen = await snapshots(gatherer, examinations)
     assert [one.pod_refused for one in seen] == [f"last of {number}" for number in range(FEW + 1)]
     assert reads(api) == {("list", "jobs.batch"): 1, ("list", "pods"): 1, ("list", "events"): 1}
 
@@ -149,13 +149,13 @@ async def test_the_complaints_about_many_jobs_are_one_list(api: KubernetesAPI, r
 async def test_a_few_jobs_are_read_one_by_one(api: KubernetesAPI, runs: Runs, gatherer: Gatherer) -> None:
     for number in range(FEW):
         runs.pod(runs.job(f"job-{number}"), "x1")
-    await snapshots(gatherer, [look(f"job-{number}") for number in range(FEW)])
+    await snapshots(gatherer, [examination(f"job-{number}") for number in range(FEW)])
     assert reads(api) == {("get", "jobs.batch"): FEW, ("list", "pods"): FEW}
 
 
 async def test_what_the_server_does_not_tell_is_an_error_of_each(api: KubernetesAPI, gatherer: Gatherer) -> None:
     await api.stop()
-    answers = await gatherer.gather([look(f"job-{number}") for number in range(FEW + 1)])
+    answers = await gatherer.gather([examination(f"job-{number}") for number in range(FEW + 1)])
     assert [type(one) for one in answers] == [ApiUnavailable] * (FEW + 1)
 
 

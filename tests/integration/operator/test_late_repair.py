@@ -86,7 +86,7 @@ async def test_a_look_back_has_a_floor_from_which_it_soon_grows_again(
 async def test_trouble_that_passes_shortens_no_look(
     sweep: Sweep, db: OperatorDatabase, settings: Settings, mocker: MockerFixture
 ) -> None:
-    trouble = [DatabaseUnavailable("database: repair was not answered (LockNotAvailable)"), RegenError("a grant is missing")]
+    trouble = [DatabaseUnavailable("database: repair failed: lock timeout"), RegenError("a grant is missing")]
     asked = await looks_back(sweep, db, mocker, *trouble, None)
     assert asked == [ABSENCE_SECONDS + settings.resync_seconds * 10] * 3
 

@@ -9,8 +9,8 @@ import pytest
 from regen_core.errors import Classification
 from regen_core.states import JobStatus
 from regen_operator.kube.errors import NotFound, is_temporary
+from regen_operator.launch.job import JobOrder, build_job
 from regen_operator.launch.launcher import Launcher
-from regen_operator.launch.manifests import JobOrder, build_job
 from regen_operator.rows.values import JobRow
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ async def test_someone_elses_job_is_refused(
     error = await launcher.launch(ROW)
     assert error is not None
     assert error.classification is Classification.INTERNAL
-    assert "is not this job's" in error.message
+    assert "does not belong to this job" in error.message
     assert len(api.store.list("jobs.batch")) == 1, "nothing was deleted"
 
 

@@ -66,7 +66,7 @@ async def test_a_job_from_the_queue_to_its_end(world: World, running: Running) -
     assert of(samples, "regen_sandbox_required", type="document") == 1
     assert of(samples, "regen_slots_free") == 0
     ages = {dict(labels)["activity"] for name, labels in samples if name == "regen_operator_last_success_age_seconds"}
-    assert ages == {"database", "api", "list", "watch_jobs", "watch_regenerationjobs", "census", "claim", "sweep"}
+    assert ages == {"database", "api", "list", "watch_jobs", "watch_regenerationjobs", "queue_metrics", "claim", "sweep"}
 
 
 async def test_a_page_needs_neither_the_database_nor_the_cluster(

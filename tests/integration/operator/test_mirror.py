@@ -13,6 +13,7 @@ from regen_core.states import Caps, Claim
 from regen_operator.mirror.cache import MirrorCache
 from regen_operator.mirror.ingest import Ingester
 from regen_operator.mirror.mirror import Mirror
+from regen_operator.rows.values import RepairedEvent
 from regen_operator.telemetry.metrics import Metrics
 from regen_operator.telemetry.transitions import Transitions
 
@@ -42,8 +43,8 @@ def make_mirror(db: Database, kube: KubeClient, settings: Settings) -> Callable[
             cache=cache,
             ingester=ingester,
             settings=changed,
-            waiting={},
-            crowded=frozenset,
+            waiting=lambda _: None,
+            blocked_types=frozenset,
             metrics=Metrics([]),
             transitions=Transitions(0),
         )
@@ -125,7 +126,7 @@ async def test_nothing_is_pruned_before_its_last_audit_event_is_written(
     await fresh_pass(late)
     assert names(world) == [job_name(job_id)]
     await world.query('ALTER TABLE "AuditEvent" DROP CONSTRAINT full_disk')
-    assert await db.repair_audit(limit=10, seconds=60) == [(job_id, "REGEN_JOB_COMPLETED")]
+    assert await db.repair_audit(limit=10, seconds=60) == [RepairedEvent(job_id, "REGEN_JOB_COMPLETED")]
     await fresh_pass(late)
     assert names(world) == []
 

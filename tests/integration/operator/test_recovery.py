@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from regen_core.names import job_name
 from regen_core.states import Caps, Claim
 from regen_operator.kube.client import JOBS
-from regen_operator.launch.manifests import JobOrder, build_job
+from regen_operator.launch.job import JobOrder, build_job
 
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture
@@ -92,9 +92,9 @@ async def test_a_stop_that_the_watch_tells_late_is_a_stop(world: World, running:
         world.api.store.delete("jobs.batch", "regen-runs", job_name(job_id))
         await world.until("its end is known to the watch", lambda: held)
         before = looks.call_count
-        operator.reconciler.wake(job_id)
+        operator.reconciler.requeue(job_id)
         await world.until("it was looked at", lambda: looks.call_count > before)
-        operator.reconciler.wake(job_id)
+        operator.reconciler.requeue(job_id)
         await world.until("and that look is over", lambda: looks.call_count > before + 1)
         for tell in held:
             tell()

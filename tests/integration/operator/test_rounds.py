@@ -31,7 +31,7 @@ async def test_a_round_of_which_one_job_fails_waits_for_the_others(
     async def act(snapshot: Snapshot, verdict: Verdict, began: float) -> None:
         if snapshot.row.id == bad:
             failed.set()
-            raise DatabaseUnavailable("database: fail was not answered")
+            raise DatabaseUnavailable("database: fail failed: timeout")
         await failed.wait()
         for _ in range(5):
             await asyncio.sleep(0)

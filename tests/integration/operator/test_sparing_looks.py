@@ -24,7 +24,7 @@ async def test_the_sweep_leaves_a_planned_look_its_time(world: World, running: R
     async with running(resync_seconds=60.0, sweep_seconds=0.2) as operator:
         await world.until("the first resync is over", lambda: operator.sweep.last_success)
         ids = [await world.insert() for _ in range(JOBS_STARTING)]
-        await world.until("each was looked at", lambda: operator.reconciler.waiting.keys() >= set(ids))
+        await world.until("each was looked at", lambda: all(map(operator.reconciler.memories.waiting, ids)))
         before = reads(world)
         for _ in range(SWEEPS):
             last = operator.sweep.last_success
@@ -36,7 +36,7 @@ async def test_the_sweep_asks_for_a_look_that_nobody_planned(world: World, runni
     async with running(resync_seconds=60.0, sweep_seconds=0.2) as operator:
         await world.until("the first resync is over", lambda: operator.sweep.last_success)
         job_id = await world.insert()
-        await world.until("it was looked at", lambda: job_id in operator.reconciler.waiting)
+        await world.until("it was looked at", lambda: operator.reconciler.memories.waiting(job_id))
         operator.reconciler._queue.clear()  # the fault that the sweep is there for
         before = reads(world)
         await world.until("it is looked at again", lambda: reads(world) > before)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from regen_core.errors import Classification, JobError
 from regen_core.states import Caps, Claim, Fail, FailCondition
 from regen_operator.main import Operator
+from regen_operator.rows.failing import fail_rows
 from tests.faults.http_proxy import HttpProxy
 from tests.integration.operator.test_restored_database import lead_through
 
@@ -56,9 +57,9 @@ async def test_an_error_that_the_database_refuses_keeps_no_job_from_its_end(
             Fail(bad, error, FailCondition.NO_FENCE),
             Fail(good, JobError(Classification.LOST, "gone"), FailCondition.NO_FENCE),
         ]
-        assert await operator.reconciler._fail_rows(fails) == {bad, good}
+        assert await fail_rows(operator.database, fails) == {bad, good}
     finally:
         await operator.database.close()
     assert (await world.row(good))["errorJson"]["message"] == "gone"
     assert (await world.row(bad))["errorJson"]["classification"] == "resources"
-    assert (await world.row(bad))["errorJson"]["message"] == "what ended it cannot be written down"
+    assert (await world.row(bad))["errorJson"]["message"] == "the database cannot store the error's message"

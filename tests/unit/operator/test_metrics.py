@@ -83,8 +83,8 @@ def test_slots_are_what_the_caps_leave(metrics: Metrics) -> None:
 
 
 def test_an_age_that_is_not_known_is_no_number(metrics: Metrics) -> None:
-    metrics.watch_age("sweep", lambda: None)
-    metrics.watch_age("database", lambda: 2.5)
+    metrics.export_age("sweep", lambda: None)
+    metrics.export_age("database", lambda: 2.5)
     found = value(metrics, "regen_operator_last_success_age_seconds", activity="sweep")
     assert found is not None
     assert math.isnan(found)
@@ -93,7 +93,7 @@ def test_an_age_that_is_not_known_is_no_number(metrics: Metrics) -> None:
 
 async def test_a_page_is_rendered_once_for_all_who_ask_and_others_work_meanwhile(metrics: Metrics) -> None:
     asked: list[int] = []
-    metrics.watch_age("database", lambda: asked.append(1) or 0.0)
+    metrics.export_age("database", lambda: asked.append(1) or 0.0)
     slices = 0
 
     async def work() -> None:

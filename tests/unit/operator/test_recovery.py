@@ -44,9 +44,9 @@ DEAD_NODE = snapshot(run=RUN, job=job(), pod=pod(deletion_at=GONE_LONG_AGO))
 POD_GONE = snapshot(run=RUN, job=job())
 ALL_GONE = snapshot(run=RUN)
 STOPPED = snapshot(run=RUN, deletion_seen=True)
-JUST_GONE = replace(ALL_GONE, gone_for=1.0)
-LAUNCHED_AND_JUST_GONE = snapshot(launched=True, gone_for=1.0)
-LAUNCHED_AND_GONE = snapshot(launched=True, gone_for=3.0)
+JUST_GONE = replace(ALL_GONE, job_missing_for=1.0)
+LAUNCHED_AND_JUST_GONE = snapshot(launched=True, job_missing_for=1.0)
+LAUNCHED_AND_GONE = snapshot(launched=True, job_missing_for=3.0)
 RUN_FAILED = snapshot(run=RUN, job=failed_job(), pod=pod("Failed", ContainerView("execute", exit_code=3)))
 EXECUTOR_OUT_OF_MEMORY = snapshot(
     run=RUN,

@@ -9,7 +9,6 @@ import pytest
 from regen_core.states import Caps
 from regen_operator.mirror.status import (
     Delays,
-    Waiting,
     build_status,
     due_in,
     is_refused,
@@ -19,6 +18,7 @@ from regen_operator.mirror.status import (
     stamp,
     waiting_reason,
 )
+from regen_operator.reasons import WaitReason
 from regen_operator.rows.values import JobFacts, QueueFacts, RunRow
 from tests.unit.operator.values import NOW, RUN, ago, row
 
@@ -34,7 +34,7 @@ def condition(kind: str, status: str, reason: str, at: float, message: str = "")
 
 
 def test_the_status_of_a_pending_job() -> None:
-    assert build_status(facts("PENDING"), {}, Waiting("CapTotal", "20 of 20 jobs run; place 3 in the queue")) == {
+    assert build_status(facts("PENDING"), {}, WaitReason("CapTotal", "20 of 20 jobs run; place 3 in the queue")) == {
         "jobId": "a",
         "phase": "PENDING",
         "reason": "CapTotal",
@@ -93,15 +93,15 @@ def test_the_status_of_a_failed_job_that_never_started() -> None:
 
 
 def test_what_was_set_once_stays() -> None:
-    before = build_status(facts("RUNNING"), {}, Waiting("ImagePull", "no such image"))
+    before = build_status(facts("RUNNING"), {}, WaitReason("ImagePull", "no such image"))
     assert before["jobName"] == "regen-a"
     assert build_status(facts("FAILED"), before, None)["jobName"] == "regen-a"
 
 
 def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
-    pending = build_status(facts("PENDING"), {}, Waiting("Queued", "place 9"))
+    pending = build_status(facts("PENDING"), {}, WaitReason("Queued", "place 9"))
     first = pending["conditions"][0]["lastTransitionTime"]
-    again = build_status(facts("PENDING", claimed=70), pending, Waiting("CapTotal", "place 8"))
+    again = build_status(facts("PENDING", claimed=70), pending, WaitReason("CapTotal", "place 8"))
     assert again["conditions"][0]["lastTransitionTime"] == first
     assert build_status(facts(), again, None)["conditions"][0]["lastTransitionTime"] != first
 
@@ -110,13 +110,13 @@ def test_the_patch_takes_away_what_is_no_longer_said() -> None:
     assert merge_patch({"phase": "RUNNING"}, {"phase": "PENDING", "reason": "Queued"}) == {"phase": "RUNNING", "reason": None}
 
 
-WAITED = build_status(facts("PENDING"), {}, Waiting("CapTotal", "20 of 20 jobs run"))
+WAITED = build_status(facts("PENDING"), {}, WaitReason("CapTotal", "20 of 20 jobs run"))
 INGESTED = build_status(facts("PENDING"), {}, None)
-STARTING = build_status(facts("RUNNING"), {}, Waiting("ImagePull", "no such image"))
+STARTING = build_status(facts("RUNNING"), {}, WaitReason("ImagePull", "no such image"))
 SHOWN = build_status(facts("RUNNING", RUN), {}, None)
 SHOWN_AFTER_WAIT = build_status(facts("RUNNING", RUN), WAITED, None)
 SHOWN_LATE = build_status(facts("RUNNING", RUN), STARTING, None)
-TROUBLE, SLOW = Waiting("ImagePull", "no such image"), Waiting("Starting", "its pod is starting")
+TROUBLE, SLOW = WaitReason("ImagePull", "no such image"), WaitReason("Starting", "its pod is starting")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ TROUBLE, SLOW = Waiting("ImagePull", "no such image"), Waiting("Starting", "its 
     ],
 )
 def test_when_a_status_is_worth_a_write(
-    given: JobFacts, previous: dict[str, Any], heard: Waiting | None, expected: float | None
+    given: JobFacts, previous: dict[str, Any], heard: WaitReason | None, expected: float | None
 ) -> None:
     assert due_in(given, previous, DELAYS, heard) == (None if expected is None else pytest.approx(expected))
 
@@ -178,17 +178,19 @@ def test_conditions_remember_what_was_told_to_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("queue", "crowded", "reason"),
+    ("queue", "blocked_types", "reason"),
     [
-        (QueueFacts(20, 5, 1, 3), {"document"}, "NoRoom"),
+        (QueueFacts(20, 5, 1, 3), {"document"}, "Unschedulable"),
         (QueueFacts(20, 5, 1, 3), {"export"}, "CapType"),
         (QueueFacts(20, 4, 1, 3), set(), "CapRequester"),
         (QueueFacts(20, 4, 0, 3), set(), "CapTotal"),
         (QueueFacts(19, 4, 0, 3), set(), "Queued"),
     ],
 )
-def test_a_waiting_job_names_the_narrowest_cap_and_its_place(queue: QueueFacts, crowded: set[str], reason: str) -> None:
-    waiting = waiting_reason(facts("PENDING", requested_by="ann"), queue, Caps(20, {"document": 5}, 1), frozenset(crowded))
+def test_a_waiting_job_names_the_narrowest_cap_and_its_place(queue: QueueFacts, blocked_types: set[str], reason: str) -> None:
+    waiting = waiting_reason(
+        facts("PENDING", requested_by="ann"), queue, Caps(20, {"document": 5}, 1), frozenset(blocked_types)
+    )
     assert waiting.reason == reason
     assert waiting.message.endswith("place 3 in the queue at 03:04:05Z")
 

@@ -55,7 +55,7 @@ def test_each_is_logged_once_with_what_it_took(transitions: Transitions) -> None
     ]  # fmt: skip
 
 
-def test_what_the_mirror_did_not_see_the_census_tells(transitions: Transitions) -> None:
+def test_what_the_mirror_did_not_see_the_queue_metrics_log(transitions: Transitions) -> None:
     moments = [NOW + timedelta(seconds=seconds) for seconds in (0, 1, 3, 7)]
     ended = [Outcome(job_id, "document", JobStatus.COMPLETED, None, None, None, "p", *moments) for job_id in ("j", "other")]
     with capture_logs() as lines:

@@ -9,7 +9,7 @@ from regen_core.names import job_name
 from regen_core.states import JobStatus
 from regen_operator.kube.views import ContainerView, JobView, PodView
 from regen_operator.launch.classes import Classes, parse_classes
-from regen_operator.launch.manifests import job_labels
+from regen_operator.launch.job import job_labels
 from regen_operator.recover.snapshot import Limits, Snapshot
 from regen_operator.rows.values import JobRow, RunRow
 

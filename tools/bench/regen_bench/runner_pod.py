@@ -11,7 +11,7 @@ import yaml
 
 from regen_core.envelope import ENVELOPE_NAME, DeclaredArtifact, ResultEnvelope
 from regen_operator.launch.classes import load_classes
-from regen_operator.launch.manifests import JobOrder, build_job
+from regen_operator.launch.job import JobOrder, build_job
 from regen_stack.config import TEST_EXECUTORS, StackConfig, program
 
 if TYPE_CHECKING:

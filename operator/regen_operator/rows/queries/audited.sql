@@ -1,5 +1,4 @@
--- A page of the audit trail in the order of its ids, each event with the hash of its job's event before it: what the walk
--- that recomputes the chains reads.
+-- A page of the audit trail in the order of ids, each event with the hash of the job's previous event, to verify the chains.
 SELECT e.id, e.event, e."jobId", e.status::text, e.actor, e.at, e.detail::text, e."prevHash", e.hash,
        (SELECT p.hash FROM public."AuditEvent" p WHERE p."jobId" = e."jobId" AND p.id < e.id ORDER BY p.id DESC LIMIT 1)
 FROM public."AuditEvent" e

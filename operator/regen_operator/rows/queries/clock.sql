@@ -1,2 +1,2 @@
--- The database's clock, and proof that it answers.
+-- The database's clock; the probe of its availability.
 SELECT (now() AT TIME ZONE 'UTC')::timestamp(3)

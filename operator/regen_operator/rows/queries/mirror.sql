@@ -1,5 +1,5 @@
--- The rows that want a custom resource: all that run, the head of the queue, what ended a short while ago, and of those
--- that have a custom resource already the ones that wait, or whose last audit event is not written yet.
+-- The rows that get a custom resource: RUNNING rows, the head of the queue, and recently ended rows. A row that has a custom
+-- resource keeps it while it is PENDING, or until its last audit event is written.
 WITH wanted (id) AS (
     SELECT id FROM public."RegenerationJob" WHERE status = 'RUNNING'
     UNION
@@ -18,13 +18,15 @@ WITH wanted (id) AS (
     UNION
     SELECT unnest(%(shown)s::text[])
 )
-SELECT j.id, j.type, j.status::text, j.priority, j."requestedBy", j."retryOf", j."idempotencyKey", j."createdAt",
-       j."lockedAt", j."completedAt", j."outputRef",
+SELECT j.id, j.type, j.status::text AS status, j.priority, j."requestedBy" AS requested_by, j."retryOf" AS retry_of,
+       j."idempotencyKey" AS idempotency_key, j."createdAt" AS created_at, j."lockedAt" AS locked_at,
+       j."completedAt" AS completed_at, j."outputRef" AS output_ref,
        CASE WHEN j."errorJson" IS NOT NULL THEN jsonb_build_object(
            'classification', left(j."errorJson" ->> 'classification', 64),
            'retryable', coalesce(j."errorJson" -> 'retryable' = 'true'::jsonb, false),
-           'message', left(j."errorJson" ->> 'message', 1024)) END,
-       r."podUid", r."podName", r."startedAt", (now() AT TIME ZONE 'UTC')::timestamp(3)
+           'message', left(j."errorJson" ->> 'message', 1024)) END AS error,
+       r."podUid" AS pod_uid, r."podName" AS pod_name, r."startedAt" AS started_at,
+       (now() AT TIME ZONE 'UTC')::timestamp(3) AS now
 FROM wanted w
 JOIN public."RegenerationJob" j ON j.id = w.id
 LEFT JOIN public."RegenerationRun" r ON r."jobId" = j.id

@@ -1,4 +1,4 @@
--- RUNNING jobs that the sweep looks at: no fence a while after the claim, or older than any job may be.
+-- RUNNING jobs for the sweep: without a fence some time after the claim, or past the shortest deadline.
 SELECT j.id
 FROM public."RegenerationJob" j
 WHERE j.status = 'RUNNING'

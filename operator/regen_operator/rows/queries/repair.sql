@@ -1,3 +1,3 @@
--- Adds audit events of committed transitions that the audit trigger could not write, for jobs of the last while.
-SELECT "jobId", event
+-- Adds the audit events that the trigger could not write, of jobs of the given interval.
+SELECT "jobId" AS job_id, event
 FROM public.regen_audit_repair_v1(%(limit)s, (now() AT TIME ZONE 'UTC')::timestamp - make_interval(secs => %(seconds)s))

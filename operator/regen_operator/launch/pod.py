@@ -1,31 +1,19 @@
-"""Pure builders of the Kubernetes objects that we make: the Job and the Event (the custom resource: custom.py).
+"""The pod template of a job's Job: three containers, their environments and mounts.
 
-A row gives its id and its type, and nothing else, to a pod: the type chooses a class, the instruction travels as a file
-that ``prepare`` fetches (docs/architecture.md#isolation-of-credentials). Containers, volumes and mounts: docs/contract.md#pod.
+A row contributes only its id and type. The type selects an executor class; ``prepare`` fetches the instruction as a file, so
+nothing in an instruction can change a pod (docs/architecture.md#isolation-of-credentials). Containers, volumes and mounts:
+docs/contract.md#pod.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from regen_core.canonical import canonical_json, sha256_hex
-from regen_core.names import (
-    ANNOTATION_JOB_ID,
-    ANNOTATION_SPEC_HASH,
-    CONTAINER_EXECUTE,
-    CONTAINER_PREPARE,
-    CONTAINER_PUBLISH,
-    LABEL_JOB_ID,
-    LABEL_MANAGED_BY,
-    LABEL_TYPE,
-    MANAGED_BY,
-    job_name,
-    label_value,
-)
+from regen_core.names import CONTAINER_EXECUTE, CONTAINER_PREPARE, CONTAINER_PUBLISH
 
 if TYPE_CHECKING:
-    from regen_operator.launch.classes import Classes, ExecutorClass, Runner
+    from regen_operator.launch.classes import ExecutorClass, Runner
+    from regen_operator.launch.job import JobOrder
 
 Json = dict[str, Any]
 
@@ -33,72 +21,23 @@ IN: Final = "/regen/in"
 OUT: Final = "/regen/out"
 RESULT: Final = "/regen/result"
 TRUST: Final = "/regen/trust"
-TMP: Final = "/tmp"  # noqa: S108 - a volume of the container's own
+TMP: Final = "/tmp"  # noqa: S108 - an emptyDir per container
 SIGNING_KEY: Final = "/regen/signing-key"
 _KEY_FILE: Final = "key.pem"
 UNREACHABLE_SECONDS: Final = 30
+"""Toleration of the not-ready and unreachable taints: after this time the pod is evicted from a lost node."""
 PROGRAM: Final = "regen-runner"
 
 
-@dataclass(frozen=True, slots=True)
-class JobOrder:
-    """All that a Job is made of. ``pending_seconds`` is the pending deadline, part of the Job's own."""
-
-    job_id: str
-    type: str
-    namespace: str
-    pending_seconds: int
-
-
-def build_job(order: JobOrder, classes: Classes, executor_class: ExecutorClass) -> Json:
-    """The batch/v1 Job of a job. Its spec hash is over what we send, never over what the API server made of it."""
-    runner = classes.runner
-    deadline = classes.active_deadline(executor_class, order.pending_seconds)
-    labels = job_labels(order.job_id, order.type)
-    spec: Json = {
-        "backoffLimit": 0,
-        "completions": 1,
-        "parallelism": 1,
-        # A pod counts as failed only once it has ended, so that no second one starts beside it.
-        "podReplacementPolicy": "Failed",
-        # A disrupted run is over: never Ignore, which would let a second pod follow.
-        "podFailurePolicy": {
-            "rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
-        },
-        "activeDeadlineSeconds": deadline,
-        "ttlSecondsAfterFinished": runner.ttl_seconds_after_finished,
-        "template": {
-            "metadata": {"labels": labels, "annotations": {ANNOTATION_JOB_ID: order.job_id}},
-            "spec": _pod_spec(order, runner, executor_class, deadline),
-        },
-    }
-    annotations = {ANNOTATION_JOB_ID: order.job_id, ANNOTATION_SPEC_HASH: sha256_hex(canonical_json(spec))}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            "name": job_name(order.job_id),
-            "namespace": order.namespace,
-            "labels": labels,
-            "annotations": annotations,
-        },
-        "spec": spec,
-    }
-
-
-def job_labels(job_id: str, job_type: str) -> dict[str, str]:
-    """The labels of the Job and of its pods."""
-    return {LABEL_MANAGED_BY: MANAGED_BY, LABEL_JOB_ID: label_value(job_id), LABEL_TYPE: job_type}
-
-
-def _pod_spec(order: JobOrder, runner: Runner, executor_class: ExecutorClass, deadline: int) -> Json:
+def build_pod_spec(order: JobOrder, runner: Runner, executor_class: ExecutorClass, deadline: int) -> Json:
+    """The pod's spec. ``deadline`` is the Job's ``activeDeadlineSeconds``."""
     spec: Json = {
         "restartPolicy": "Never",
         "serviceAccountName": runner.service_account_name,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": runner.termination_grace_period_seconds,
-        # One user for all three containers: they run one after the other and are separated by their mounts.
+        # One user for all three containers: they run in sequence and are separated by their mounts.
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": runner.user,
@@ -147,14 +86,14 @@ def _volumes(runner: Runner, executor_class: ExecutorClass) -> list[Json]:
     }
     volumes: list[Json] = [{"name": name, "emptyDir": {"sizeLimit": size}} for name, size in sizes.items()]
     if (key := runner.signing_key_secret) is not None:
-        # 0444: the kubelet's files are root's, and there is no fsGroup; nothing but publish mounts the volume.
+        # 0444: root owns the files and the pod has no fsGroup. Only publish mounts the volume.
         items = [{"key": key.key, "path": _KEY_FILE}]
         volumes.append({"name": "signing-key", "secret": {"secretName": key.name, "items": items, "defaultMode": 0o444}})
     return volumes
 
 
 def _prepare(order: JobOrder, runner: Runner, executor_class: ExecutorClass, deadline: int) -> Json:
-    """Trusted: takes the fence, fetches the instruction and its sources."""
+    """Trusted: takes the fence and fetches the instruction and its sources."""
     return _container(
         CONTAINER_PREPARE,
         runner,
@@ -175,7 +114,7 @@ def _prepare(order: JobOrder, runner: Runner, executor_class: ExecutorClass, dea
 
 
 def _execute(order: JobOrder, runner: Runner, executor_class: ExecutorClass) -> Json:
-    """Untrusted: no network, the fixed environment of rule R11, and no credential but those that a class with egress names."""
+    """Untrusted: no network, a fixed environment (rule R11), and only the credentials that a class with egress names."""
     return _container(
         CONTAINER_EXECUTE,
         runner,
@@ -189,7 +128,7 @@ def _execute(order: JobOrder, runner: Runner, executor_class: ExecutorClass) -> 
             _value("REGEN_TIME_LIMIT_SECONDS", str(executor_class.time_limit_seconds)),
             _value("REGEN_SANDBOX", executor_class.sandbox),
             _value("REGEN_EGRESS", executor_class.egress),
-            _value("REGEN_SUBPROCESSES", _truth(value=executor_class.subprocesses)),
+            _value("REGEN_SUBPROCESSES", _boolean(value=executor_class.subprocesses)),
             _value("REGEN_MAX_MEMORY_BYTES", str(executor_class.max_memory_bytes)),
             _value("REGEN_MAX_OUTPUT_BYTES", str(executor_class.max_output_bytes)),
             _value("REGEN_IN_DIR", IN),
@@ -209,7 +148,7 @@ def _execute(order: JobOrder, runner: Runner, executor_class: ExecutorClass) -> 
 
 
 def _publish(order: JobOrder, runner: Runner, executor_class: ExecutorClass, deadline: int) -> Json:
-    """Trusted: checks, stores, reports. The key that signs the provenance is its alone."""
+    """Trusted: checks the outputs, writes them to the store and reports. Only publish gets the signing key."""
     image = executor_class.image or runner.image
     signs = runner.signing_key_secret is not None
     return _container(
@@ -229,7 +168,7 @@ def _publish(order: JobOrder, runner: Runner, executor_class: ExecutorClass, dea
             _value("REGEN_JOB_ID", order.job_id),
             _database_url(runner),
             _value("REGEN_OUTPUT_URL", runner.output_url),
-            _value("REGEN_REPRODUCIBLE", _truth(value=executor_class.reproducible)),
+            _value("REGEN_REPRODUCIBLE", _boolean(value=executor_class.reproducible)),
             _value("REGEN_MAX_OUTPUT_BYTES", str(executor_class.max_output_bytes)),
             _value("REGEN_ACTIVE_DEADLINE_SECONDS", str(deadline)),
             _value("REGEN_GRACE_SECONDS", str(runner.termination_grace_period_seconds)),
@@ -267,7 +206,7 @@ def _container(
         ],
         "resources": resources,
         "terminationMessagePath": "/dev/termination-log",
-        # Never from the log: an executor writes to it what it likes.
+        # Never FallbackToLogsOnError: the executor controls the log.
         "terminationMessagePolicy": "File",
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -300,9 +239,9 @@ def _field(name: str, path: str) -> Json:
 
 
 def _value(name: str, value: str) -> Json:
-    # The kubelet replaces $(NAME) by what the container was given before, the store's credentials included, and $$ by $.
+    # The kubelet expands $(NAME), which could insert the store's credentials, and replaces $$ by $.
     return {"name": name, "value": value.replace("$", "$$")}
 
 
-def _truth(*, value: bool) -> str:
+def _boolean(*, value: bool) -> str:
     return "true" if value else "false"

@@ -1,7 +1,7 @@
--- The queue by type and reason for waiting, for the metrics: how many, and since when the oldest waits (UTC, no zone).
--- Bounded however long the queue is: types are skipped through (64 at most), of each the first %(depth)s rows are counted,
--- and the oldest row of each priority (64 at most) is looked up, so that the oldest of all is exact. The reasons are those of
--- regen_operator.mirror.status.waiting_reason.
+-- The queue by type and reason for waiting, for the metrics: the number of jobs, and how long the oldest has waited.
+-- The cost is bounded however long the queue is: a loose index scan finds up to 64 types, the first %(depth)s rows of each are
+-- counted, and the oldest row of each of up to 64 priorities is read, so that the oldest of all is exact. The reasons are those
+-- of regen_operator.mirror.status.waiting_reason.
 WITH RECURSIVE kinds (type, step) AS (
     (SELECT j.type, 1 FROM public."RegenerationJob" j
      WHERE j.status = 'PENDING' AND j.type IS NOT NULL ORDER BY j.type LIMIT 1)
@@ -41,13 +41,14 @@ WITH RECURSIVE kinds (type, step) AS (
 )
 SELECT s.type,
        CASE
-           WHEN s.type = ANY (%(crowded)s) THEN 'NoRoom'
+           WHEN s.type = ANY (%(blocked_types)s) THEN 'Unschedulable'
            WHEN coalesce(t.jobs, 0) >= (%(cap_types)s::jsonb ->> s.type)::integer THEN 'CapType'
            WHEN s.requester IS NOT NULL AND coalesce(q.jobs, 0) >= %(cap_requester)s::integer THEN 'CapRequester'
            WHEN (SELECT count(*) FROM running) >= %(cap_total)s::integer THEN 'CapTotal'
            ELSE 'Queued'
        END AS reason,
-       sum(s.counted), min(s.at), (now() AT TIME ZONE 'UTC')::timestamp(3)
+       sum(s.counted)::bigint AS jobs,
+       greatest(0, extract(epoch FROM (now() AT TIME ZONE 'UTC')::timestamp(3) - min(s.at)))::double precision AS oldest_seconds
 FROM seen s
 LEFT JOIN of_type t ON t.type = s.type
 LEFT JOIN of_requester q ON q.requester = s.requester

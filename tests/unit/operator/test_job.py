@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from regen_operator.launch.classes import parse_classes
-from regen_operator.launch.manifests import JobOrder, build_job
+from regen_operator.launch.job import JobOrder, build_job
 from tests.unit.operator.values import classes
 
 TOLERATIONS = [

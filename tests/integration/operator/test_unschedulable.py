@@ -1,4 +1,4 @@
-"""Does a cluster without room for a type's pods leave that type's jobs in the queue, and no other's?"""
+"""Do jobs of a type wait in the queue while a pod of that type is unschedulable, and only those?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.integration.operator.conftest import Running
     from tests.integration.operator.world import World
 
-NO_ROOM = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: Insufficient cpu"}
+UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: Insufficient cpu"}
 
 
 async def test_a_type_whose_pods_find_no_node_is_not_claimed_until_they_do(world: World, running: Running) -> None:
@@ -21,12 +21,16 @@ async def test_a_type_whose_pods_find_no_node_is_not_claimed_until_they_do(world
         pod = world.make_pod(first, phase="Pending")
         name = pod["metadata"]["name"]
         pod = world.api.store.update(
-            PODS, "regen-runs", name, {**pod, "status": {"phase": "Pending", "conditions": [NO_ROOM]}}, subresource="status"
+            PODS,
+            "regen-runs",
+            name,
+            {**pod, "status": {"phase": "Pending", "conditions": [UNSCHEDULABLE]}},
+            subresource="status",
         )
         await world.until("the custom resource says so", lambda: world.status(job_name(first)).get("reason") == "Unschedulable")
         later, other = await world.insert("document"), await world.insert("export")
         await world.until_status(other, "RUNNING")
-        await world.until("the queue says why", lambda: world.status(job_name(later)).get("reason") == "NoRoom")
+        await world.until("the queue says why", lambda: world.status(job_name(later)).get("reason") == "Unschedulable")
         assert (await world.row(later))["status"] == "PENDING"
         world.api.store.update(PODS, "regen-runs", name, {**pod, "status": {"phase": "Running"}}, subresource="status")
         await world.until_status(later, "RUNNING")
