@@ -15,12 +15,13 @@ import typer
 
 from regen_cli.choose import ApiUrlOption, open_jobs
 from regen_cli.exits import NotFound, VerificationFailed
-from regen_cli.objects import BLOCK, ObjectMissing
+from regen_cli.objects import BLOCK
 from regen_cli.printing import Format, FormatOption, emit, size
 from regen_cli.showing import JobArgument  # noqa: TC001 - typer reads the annotation
 from regen_core.errors import RegenError, ValidationFailed
 from regen_core.names import MANIFEST_NAME, PROVENANCE_NAME, is_artifact_name
 from regen_core.states import JobStatus
+from regen_store.errors import ObjectMissing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from regen_cli.api import ApiProblem, RateLimited, ResponseTruncated
 from regen_cli.exits import NotFound, Unavailable, followed_by
 from regen_cli.jobs import EVIDENCE, MAX_LOG_BYTES, Page, Waiting, no_such_job, repeat_with, reused_key
-from regen_cli.objects import ObjectMissing
 from regen_cli.printing import say
 from regen_cli.stored import MAX_READ_BYTES
 from regen_cli.wire import parse_accepted, parse_events, parse_job, parse_jobs
@@ -21,6 +20,7 @@ from regen_core.canonical import sha256_hex
 from regen_core.errors import ValidationFailed
 from regen_core.manifest import OutputRow
 from regen_core.names import MANIFEST_NAME, PROVENANCE_NAME
+from regen_store.errors import ObjectMissing
 from regen_verify import JobObjects, ObjectRecord, Snapshot
 
 if TYPE_CHECKING:

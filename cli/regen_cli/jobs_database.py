@@ -13,13 +13,14 @@ from psycopg.types.json import Jsonb
 
 from regen_cli.exits import NotFound, followed_by
 from regen_cli.jobs import EVIDENCE, MAX_LOG_BYTES, JobLine, Page, Waiting, no_such_job, repeat_with, reused_key
-from regen_cli.objects import BLOCK, ObjectMissing, Objects, located, output_location, sibling
+from regen_cli.objects import BLOCK, Objects, located, output_location, sibling
 from regen_cli.printing import moment
 from regen_cli.stored import with_objects
 from regen_core.errors import DatabaseUnavailable, SettingsInvalid, ValidationFailed
 from regen_core.manifest import OutputRow
 from regen_core.names import LOG_NAME, MANIFEST_NAME, artifact_key
 from regen_core.states import JobStatus
+from regen_store.errors import ObjectMissing
 from regen_store.location import is_key, parse_location
 from regen_verify.gather import snapshots
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
-from regen_core.errors import Classification, RegenError, SettingsInvalid
+from regen_core.errors import SettingsInvalid
+from regen_store.errors import ObjectMissing
 from regen_store.location import Location, parse_location
 from regen_verify import ObjectRecord
 
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 BLOCK: Final = 1 << 20
-
-
-class ObjectMissing(RegenError):
-    """Nothing lies at the URL, or nothing that our credentials may see."""
-
-
-class StoreDenied(RegenError):
-    """The store answered and will answer the same again: a wrong bucket, credential or policy."""
-
-    classification: ClassVar[Classification] = Classification.INTERNAL
 
 
 class Reader(Protocol):

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from regen_cli.objects import ObjectMissing
 from regen_core.errors import StoreUnavailable
+from regen_store.errors import ObjectMissing
 from regen_store.location import Location
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, Inc
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.session import get_session
 
-from regen_cli.objects import ObjectMissing, StoreDenied
 from regen_core.errors import StoreUnavailable
+from regen_store.errors import ObjectMissing, StoreDenied
 from regen_store.location import Location
 from regen_store.s3_settings import s3_settings, unusable
 

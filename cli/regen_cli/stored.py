@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from regen_cli.objects import ObjectMissing, Objects, located, sibling
+from regen_cli.objects import Objects, located, sibling
 from regen_core.canonical import sha256_hex
 from regen_core.names import LOG_NAME, MANIFEST_NAME, PROVENANCE_NAME
 from regen_core.states import JobStatus
+from regen_store.errors import ObjectMissing
 from regen_store.location import Location, parse_location
 from regen_verify import JobObjects, JobRecord, ObjectRecord
 

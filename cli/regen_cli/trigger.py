@@ -16,7 +16,7 @@ from regen_cli import follow
 from regen_cli.choose import ApiUrlOption, open_jobs
 from regen_cli.exits import JOB_FAILED, Unavailable, followed_by
 from regen_cli.jobs import Request
-from regen_cli.objects import ObjectMissing, Objects
+from regen_cli.objects import Objects
 from regen_cli.printing import Format, FormatOption, emit, say
 from regen_cli.shapes import job_shape
 from regen_cli.showing import render_job
@@ -25,6 +25,7 @@ from regen_core.errors import DatabaseUnavailable, ValidationFailed
 from regen_core.ids import new_job_id
 from regen_core.instruction import parse_instruction
 from regen_core.states import JobStatus
+from regen_store.errors import ObjectMissing
 from regen_store.location import parse_location
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from urllib.parse import quote
 
 from regen_core.errors import OutputExists, StoreUnavailable, StoreUnsafe
-from regen_store.write import (
+from regen_store.errors import StoreDenied
+from regen_store.port import (
     PROBE_KEY,
-    StoreDenied,
     StoredObject,
     as_file,
     checked_key,

@@ -22,10 +22,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
 from regen_core.errors import OutputExists, OutputRefused, RegenError, SettingsInvalid, StoreUnavailable, StoreUnsafe
-from regen_store.s3_settings import s3_settings, unusable
-from regen_store.write import (
+from regen_store.errors import StoreDenied
+from regen_store.port import (
     PROBE_KEY,
-    StoreDenied,
     StoredObject,
     as_file,
     checked_key,
@@ -33,6 +32,7 @@ from regen_store.write import (
     other_bytes,
     wrong_digest,
 )
+from regen_store.s3_settings import s3_settings, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from regen_operator.launch.job import JobOrder, build_job
+from regen_operator.launch.job import build_job
+from regen_operator.launch.order import JobOrder
 from tests.chart.rendering import classes_of, find, objects
 
 Json = dict[str, Any]

@@ -11,7 +11,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from regen_operator.launch.job import JobOrder, build_job
+from regen_operator.launch.job import build_job
+from regen_operator.launch.order import JobOrder
 from tests.chart.rendering import CHART, REQUIRED, classes_of, find, objects, texts
 
 Json = dict[str, Any]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from regen_core.errors import OutputExists
-from regen_store.write import StoredObject
+from regen_store.port import StoredObject
 from regen_store.write_file import FileStore
 
 if TYPE_CHECKING:

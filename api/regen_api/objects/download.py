@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 
-from regen_api.objects.port import ObjectMissing
 from regen_api.problems import Problem
 from regen_core.errors import RegenError, StoreUnavailable
+from regen_store.errors import ObjectMissing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from regen_api.objects.port import ObjectMissing, OpenObject
+from regen_api.objects.port import OpenObject
 from regen_core.errors import StoreUnavailable
+from regen_store.errors import ObjectMissing
 
 _GONE: Final = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EISDIR, errno.ENAMETOOLONG}
 """Beneath our folder. Where the folder itself cannot be opened, a mount is lost, and nothing is known of the object."""

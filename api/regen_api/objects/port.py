@@ -5,12 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from regen_core.errors import RegenError
-
-
-class ObjectMissing(RegenError):
-    """The database speaks of an object that the store does not have, or lets us not read; somebody has to look."""
-
 
 class Body(Protocol):
     """A stream that blocks."""

@@ -10,8 +10,9 @@ from botocore import exceptions as boto
 from botocore.config import Config
 from botocore.session import get_session
 
-from regen_api.objects.port import Body, ObjectMissing, OpenObject
+from regen_api.objects.port import Body, OpenObject
 from regen_core.errors import StoreUnavailable
+from regen_store.errors import ObjectMissing
 from regen_store.s3_settings import s3_settings, unusable
 
 if TYPE_CHECKING:

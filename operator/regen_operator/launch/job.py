@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from regen_core.canonical import canonical_json, sha256_hex
@@ -20,25 +19,9 @@ from regen_operator.launch.pod import build_pod_spec
 
 if TYPE_CHECKING:
     from regen_operator.launch.classes import Classes, ExecutorClass
+    from regen_operator.launch.order import JobOrder
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class JobOrder:
-    """The input of a Job.
-
-    Attributes:
-        job_id: the row's id.
-        type: the row's type, which selects the executor class.
-        namespace: the runner namespace.
-        pending_seconds: the pending deadline, a part of the Job's active deadline.
-    """
-
-    job_id: str
-    type: str
-    namespace: str
-    pending_seconds: int
 
 
 def build_job(order: JobOrder, classes: Classes, executor_class: ExecutorClass) -> Json:

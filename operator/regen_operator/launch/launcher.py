@@ -11,7 +11,8 @@ from regen_core.names import ANNOTATION_SPEC_HASH
 from regen_operator.kube.client import JOBS
 from regen_operator.kube.errors import AlreadyExists, ApiUnavailable, Forbidden, NotFound, Unprocessable, is_temporary
 from regen_operator.kube.views import job_view
-from regen_operator.launch.job import JobOrder, build_job
+from regen_operator.launch.job import build_job
+from regen_operator.launch.order import JobOrder
 
 if TYPE_CHECKING:
     from regen_operator.kube.client import Json, KubeClient

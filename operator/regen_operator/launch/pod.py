@@ -13,7 +13,7 @@ from regen_core.names import CONTAINER_EXECUTE, CONTAINER_PREPARE, CONTAINER_PUB
 
 if TYPE_CHECKING:
     from regen_operator.launch.classes import ExecutorClass, Runner
-    from regen_operator.launch.job import JobOrder
+    from regen_operator.launch.order import JobOrder
 
 Json = dict[str, Any]
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from regen_core.errors import OutputRefused
 from regen_core.names import is_artifact_name
-from regen_store.write import measure
+from regen_store.port import measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

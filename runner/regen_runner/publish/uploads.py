@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from regen_runner.publish.attestation import Attestor
     from regen_runner.publish.outputs import CheckedOutput
     from regen_runner.retry import Stop
-    from regen_store.write import Store
+    from regen_store.port import Store
 
 MANIFEST_MEDIA_TYPE: Final = "application/json"
 

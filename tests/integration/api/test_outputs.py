@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from regen_stack.s3 import S3Server
-    from regen_store.write import Store
+    from regen_store.port import Store
     from tests.integration.api.conftest import Start
     from tests.s3_fixtures import Bucket
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from regen_store.write import Store
+    from regen_store.port import Store
     from tests.database_fixtures import Database
     from tests.s3_fixtures import Bucket
 

@@ -13,7 +13,8 @@ import pytest
 from regen_core.names import job_name
 from regen_core.states import JobStatus
 from regen_operator.kube.errors import ApiUnavailable
-from regen_operator.launch.job import JobOrder, build_job
+from regen_operator.launch.job import build_job
+from regen_operator.launch.order import JobOrder
 from regen_operator.recover.gather import FEW, PORTION, Examination, Gatherer, portion_labels
 from regen_operator.recover.snapshot import Limits, Snapshot
 from regen_operator.rows.values import JobFacts, JobRow, RunRow

@@ -9,8 +9,9 @@ import pytest
 from regen_core.errors import Classification
 from regen_core.states import JobStatus
 from regen_operator.kube.errors import NotFound, is_temporary
-from regen_operator.launch.job import JobOrder, build_job
+from regen_operator.launch.job import build_job
 from regen_operator.launch.launcher import Launcher
+from regen_operator.launch.order import JobOrder
 from regen_operator.rows.values import JobRow
 
 if TYPE_CHECKING:

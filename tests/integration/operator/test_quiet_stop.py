@@ -10,7 +10,8 @@ import pytest
 
 from regen_operator.kube.handlers import kopf_settings
 from regen_operator.kube.watching import watch
-from regen_operator.launch.job import JobOrder, build_job
+from regen_operator.launch.job import build_job
+from regen_operator.launch.order import JobOrder
 
 if TYPE_CHECKING:
     import kopf

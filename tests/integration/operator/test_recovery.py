@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from regen_core.names import job_name
 from regen_core.states import Caps, Claim
 from regen_operator.kube.client import JOBS
-from regen_operator.launch.job import JobOrder, build_job
+from regen_operator.launch.job import build_job
+from regen_operator.launch.order import JobOrder
 
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture

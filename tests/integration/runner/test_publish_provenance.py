@@ -25,7 +25,8 @@ from regen_core.canonical import canonical_json, sha256_hex
 from regen_core.errors import Classification, JobError
 from regen_core.names import LOG_NAME
 from regen_core.provenance import parse_bundle
-from regen_store.write import PROBE_KEY, open_store
+from regen_store.port import PROBE_KEY
+from regen_store.write import open_store
 from regen_store.write_s3 import s3_client
 from tests.integration.runner.keys import make_key_pair
 from tests.integration.runner.pods import INSTRUCTION, Pod, add_job, job_of

@@ -1,4 +1,4 @@
-"""One suite for every store (the port ``regen_store.write.Store``).
+"""One suite for every store (the port ``regen_store.port.Store``).
 
 Real: both stores, the disk, the S3 server. Made up here: servers that misbehave in ways which no real one can be told to,
 each a few lines of HTTP on loopback.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from regen_store.write import Store
+    from regen_store.port import Store
     from tests.s3_fixtures import Bucket
 
 

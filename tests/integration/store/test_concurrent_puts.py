@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from regen_core.errors import OutputExists
-from regen_store.write import StoredObject
+from regen_store.port import StoredObject
 from tests.integration.store.conftest import digest
 
 if TYPE_CHECKING:
-    from regen_store.write import Store
+    from regen_store.port import Store
 
 WRITERS = 8
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from regen_store.write import StoreDenied, StoredObject, open_store
+from regen_store.errors import StoreDenied
+from regen_store.port import StoredObject
+from regen_store.write import open_store
 from regen_store.write_s3 import s3_client
 from tests.integration.store.conftest import digest
 

@@ -13,7 +13,7 @@ from tests.integration.store.conftest import SilentHandler, s3_that_answers
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from regen_store.write import Store
+    from regen_store.port import Store
 
 
 def test_that_a_good_store_passes_each_time(store: Store) -> None:

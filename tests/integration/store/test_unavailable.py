@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from regen_core.errors import OutputExists, OutputRefused, SettingsInvalid, StoreUnavailable
-from regen_store.write import StoreDenied, StoredObject, open_store
+from regen_store.errors import StoreDenied
+from regen_store.port import StoredObject
+from regen_store.write import open_store
 from tests.integration.store.conftest import SilentHandler, digest, environment_of, s3_that_answers
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from regen_operator.launch.classes import parse_classes
-from regen_operator.launch.job import JobOrder, build_job
+from regen_operator.launch.job import build_job
+from regen_operator.launch.order import JobOrder
 from tests.unit.operator.values import classes
 
 TOLERATIONS = [

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from regen_operator.kube.client import JOBS, KubeClient
 from regen_operator.launch.classes import load_classes
-from regen_operator.launch.job import JobOrder, build_job
+from regen_operator.launch.job import build_job
+from regen_operator.launch.order import JobOrder
 
 NAMESPACE = "bare"
 """Not the runner's: the operator that is measured beside it must not hear of these."""

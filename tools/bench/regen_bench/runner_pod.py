@@ -11,7 +11,8 @@ import yaml
 
 from regen_core.envelope import ENVELOPE_NAME, DeclaredArtifact, ResultEnvelope
 from regen_operator.launch.classes import load_classes
-from regen_operator.launch.job import JobOrder, build_job
+from regen_operator.launch.job import build_job
+from regen_operator.launch.order import JobOrder
 from regen_stack.config import TEST_EXECUTORS, StackConfig, program
 
 if TYPE_CHECKING:
