@@ -103,7 +103,6 @@ def not_found(what: str) -> Problem:
 
 
 def conflict(slug: str, detail: str) -> Problem:
-    """409."""
     return Problem(HTTPStatus.CONFLICT, slug, detail)
 
 
@@ -114,7 +113,6 @@ def unauthenticated(detail: str) -> Problem:
 
 
 def forbidden(detail: str) -> Problem:
-    """403."""
     return Problem(HTTPStatus.FORBIDDEN, "forbidden", detail)
 
 

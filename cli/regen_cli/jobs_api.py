@@ -52,12 +52,10 @@ class ApiJobs:
         self._known: dict[str, tuple[str, ReadJob]] = {}
 
     def find(self, job_id: str) -> JobRecord:
-        """See ``Jobs``."""
         record = self._read(job_id).record
         return replace(record, events=parse_events(self._get(job_id, "events").body, job_id))
 
     def waiting(self, job_id: str) -> Waiting | None:
-        """See ``Jobs``."""
         return self._read(job_id).waiting
 
     def page(self, wanted: Wanted, limit: int) -> Page:
@@ -76,7 +74,6 @@ class ApiJobs:
                 return Page(lines, cursor)
 
     def lines(self, ids: Collection[str]) -> list[JobLine]:
-        """See ``Jobs``."""
         found = []
         for job_id in ids:
             with suppress(NotFound):
@@ -84,7 +81,6 @@ class ApiJobs:
         return found
 
     def current(self, limit: int) -> list[JobLine]:
-        """See ``Jobs``."""
         answer = self._api.get(["queue"], [("limit", str(limit))])
         return parse_jobs(answer.body, answer.now)[0]
 
@@ -126,12 +122,10 @@ class ApiJobs:
         return max(1.0, count / _READS_PER_SECOND)
 
     def wait(self, seconds: float) -> None:
-        """See ``Jobs``."""
         time.sleep(seconds)
 
     @contextmanager
     def stream(self, job: JobRecord, output: OutputRow) -> Iterator[Iterator[bytes]]:
-        """See ``Jobs``."""
         with self._stream(job.id, output.name) as blocks:
             yield blocks
 
@@ -161,7 +155,6 @@ class ApiJobs:
         return bytes(content[:MAX_LOG_BYTES]) or None
 
     def evidence(self, job: JobRecord) -> list[OutputRow]:
-        """See ``Jobs``."""
         rows = []
         for name, media_type in EVIDENCE.items():
             content = self._content(job.id, name)

@@ -73,16 +73,13 @@ class DatabaseJobs:
         self._objects = Objects(os.environ)
 
     def find(self, job_id: str) -> JobRecord:
-        """See ``Jobs``."""
         return self._snapshot(job_id).jobs[0]
 
     def waiting(self, job_id: str) -> Waiting | None:
-        """See ``Jobs``."""
         rows = self._database.named("waiting", {"ids": [job_id]})
         return Waiting(*rows[0][1:]) if rows else None
 
     def page(self, wanted: Wanted, limit: int) -> Page:
-        """See ``Jobs``."""
         cursor = Cursor.parse(wanted.cursor) if wanted.cursor is not None else None
         parameters = {
             "statuses": [str(status) for status in wanted.statuses] or None,
@@ -97,11 +94,9 @@ class DatabaseJobs:
         return Page(lines, str(Cursor(lines[-1].created_at, lines[-1].id)) if len(found) > limit else None)
 
     def lines(self, ids: Collection[str]) -> list[JobLine]:
-        """See ``Jobs``."""
         return [_line(row) for row in self._database.named("states", {"ids": list(ids)})]
 
     def current(self, limit: int) -> list[JobLine]:
-        """See ``Jobs``."""
         return [_line(row) for row in self._database.named("current", {"limit": limit})]
 
     def insert(self, request: Request) -> tuple[str, bool]:
@@ -127,7 +122,6 @@ class DatabaseJobs:
         return str(job_id), False
 
     def listen(self) -> None:
-        """See ``Jobs``."""
         self._database.listen()
 
     def pause(self, count: int) -> float:
@@ -136,18 +130,15 @@ class DatabaseJobs:
         return 1.0
 
     def wait(self, seconds: float) -> None:
-        """See ``Jobs``."""
         self._database.wait(seconds)
 
     @contextmanager
     def stream(self, job: JobRecord, output: OutputRow) -> Iterator[Iterator[bytes]]:
-        """See ``Jobs``."""
         del job
         with self._objects.open(located(output.ref)) as file:
             yield iter(lambda: file.read(BLOCK), b"")
 
     def log(self, job: JobRecord) -> bytes | None:
-        """See ``Jobs``."""
         try:
             with self._objects.open(_log_location(job)) as stream:
                 return stream.read(MAX_LOG_BYTES)
@@ -155,7 +146,6 @@ class DatabaseJobs:
             return None
 
     def evidence(self, job: JobRecord) -> list[OutputRow]:
-        """See ``Jobs``."""
         at_manifest = located(job.output_ref or "")
         rows = []
         for name, media_type in EVIDENCE.items():
@@ -165,7 +155,6 @@ class DatabaseJobs:
         return rows
 
     def proof(self, job_id: str, judge: Callable[[JobRecord], None]) -> Snapshot:
-        """See ``Jobs``."""
         snapshot = self._snapshot(job_id)
         judge(snapshot.jobs[0])
         return with_objects(snapshot, self._objects, deep=True)

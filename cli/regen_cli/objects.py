@@ -53,11 +53,9 @@ class Objects:
         self._readers: dict[str, Reader] = {}
 
     def pages(self, folder: Location) -> Iterator[list[tuple[Location, int]]]:
-        """See ``Reader``."""
         return self._reader(folder).pages(folder)
 
     def open(self, at: Location) -> AbstractContextManager[BinaryIO]:
-        """See ``Reader``."""
         return self._reader(at).open(at)
 
     def measure(self, at: Location) -> ObjectRecord:

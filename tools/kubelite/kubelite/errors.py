@@ -115,7 +115,6 @@ def invalid(resource: Resource, name: str, errors: Sequence[FieldError]) -> APIE
 
 
 def bad_request(message: str) -> APIError:
-    """400."""
     return APIError(400, "BadRequest", message)
 
 
@@ -132,7 +131,6 @@ def revision_too_large(asked: int, current: int) -> APIError:
 
 
 def method_not_allowed() -> APIError:
-    """405."""
     return APIError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
 
 

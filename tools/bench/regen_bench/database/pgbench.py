@@ -31,7 +31,6 @@ class Pgbench:
         self._regen = regen
 
     def drain(self, url: str, depth: int, batch: int) -> float:
-        """See ``Contender``."""
         prefix = self._regen.fill(depth)
         per_second = transactions(url, _SCRIPT, depth // batch, variables={"batch": batch})
         self._regen.verify(prefix, depth)

@@ -37,7 +37,6 @@ class Pgqueuer:
         in_loop(self._install())
 
     def drain(self, url: str, depth: int, batch: int) -> float:
-        """See ``Contender``."""
         return in_loop(self._drain(url, depth, batch))
 
     async def _install(self) -> float:
@@ -75,7 +74,6 @@ class Pgqueuer:
 
     @asynccontextmanager
     async def idle_worker(self) -> AsyncIterator[_Idle]:
-        """See ``Listener``."""
         idle = _Idle(await asyncpg.connect(self._url, timeout=10))
         connection = await asyncpg.connect(self._url, timeout=10)
         manager = QueueManager(Queries(AsyncpgDriver(connection)))
@@ -103,7 +101,6 @@ class _Idle:
         self._queries = Queries(AsyncpgDriver(connection))
 
     async def pickup(self) -> float:
-        """See ``Worker``."""
         self.picked = asyncio.get_running_loop().create_future()
         began = time.perf_counter()
         await self._queries.enqueue(ENTRYPOINT, PAYLOAD)

@@ -37,7 +37,6 @@ class Procrastinate:
             app.schema_manager.apply_schema()
 
     def drain(self, url: str, depth: int, batch: int) -> float:
-        """See ``Contender``."""
         with psycopg.connect(self._url, autocommit=True, connect_timeout=10) as connection:
             connection.execute("DELETE FROM procrastinate_jobs WHERE status = 'todo'")
             connection.execute(_FILL, (depth,))
@@ -56,7 +55,6 @@ class Procrastinate:
 
     @asynccontextmanager
     async def idle_worker(self) -> AsyncIterator[_Idle]:
-        """See ``Listener``."""
         async with _app(self._url) as app:
             idle = _Idle()
 
@@ -84,7 +82,6 @@ class _Idle:
     defer: Callable[[], Awaitable[None]]
 
     async def pickup(self) -> float:
-        """See ``Worker``."""
         self.picked = asyncio.get_running_loop().create_future()
         began = time.perf_counter()
         await self.defer()

@@ -89,7 +89,6 @@ class Regen:
         require_all(self.name, row[0] if row else 0, depth)
 
     def drain(self, url: str, depth: int, batch: int) -> float:
-        """See ``Contender``."""
         prefix = self.fill(depth)
         with psycopg.connect(url, autocommit=True, connect_timeout=10, prepare_threshold=0) as connection:
             seconds = sum(phases(connection, batch, self.statements).values())
@@ -152,7 +151,6 @@ class _Idle:
             self._waiting.pop(row.id).set_result(now)
 
     async def pickup(self) -> float:
-        """See ``Worker``."""
         job_id = f"p{next(_numbers)}"
         picked = self._waiting[job_id] = asyncio.get_running_loop().create_future()
         began = time.perf_counter()
