@@ -17,11 +17,12 @@ from sqlalchemy import event, exc, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from regen_core.errors import DatabaseUnavailable
-from regen_schema.connection import connection_string
+from regen_schema.connection import PIN_TRANSACTION, connection_string, has_own_options
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from sqlalchemy import Connection
     from sqlalchemy.engine.interfaces import AdaptedConnection
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,10 +44,16 @@ class Database:
             max_overflow=0,
             pool_timeout=timeout_seconds,
             pool_recycle=_RECYCLE_SECONDS,
-            isolation_level="AUTOCOMMIT",  # what most uses want, so that these need not set it and set it back
+            isolation_level="AUTOCOMMIT",  # the mode of most uses, which then need not change it
+            execution_options={"schema_translate_map": {None: "public"}},  # no name resolves by the search path
         )
         event.listen(self._engine.sync_engine, "checkout", self._checked)
         self._writer = self._engine.execution_options(isolation_level="READ COMMITTED")
+        self._reader = self._engine
+        if has_own_options("REGEN_DATABASE_URL", url):
+            # Behind a pooler, which refuses start-up options: every use is a transaction that begins by pinning the session.
+            self._reader = self._writer
+            event.listen(self._engine.sync_engine, "begin", _pin)
         self.last_success: float | None = None
         """``time.monotonic()`` of the last use that the database answered."""
 
@@ -57,7 +64,7 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection for reads, each statement by itself."""
-        async with self._bounded(), self._engine.connect() as connection:
+        async with self._bounded(), self._reader.connect() as connection:
             yield connection
 
     @asynccontextmanager
@@ -85,7 +92,9 @@ class Database:
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         # Prepared statements do not survive transaction poolers.
-        return await psycopg.AsyncConnection.connect(self._conninfo, prepare_threshold=None)
+        connection = await psycopg.AsyncConnection.connect(self._conninfo, prepare_threshold=None)
+        await connection.set_read_only(False)  # in every BEGIN, whatever the server's default
+        return connection
 
     @asynccontextmanager
     async def _bounded(self) -> AsyncIterator[None]:
@@ -98,6 +107,10 @@ class Database:
         except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError, OSError) as error:
             raise _unavailable(error) from error
         self.last_success = time.monotonic()
+
+
+def _pin(connection: Connection) -> None:
+    connection.exec_driver_sql(PIN_TRANSACTION)
 
 
 def _unavailable(error: BaseException) -> DatabaseUnavailable:

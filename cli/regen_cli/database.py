@@ -13,13 +13,12 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, LiteralString, Self
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import tuple_row
 
 from regen_core.errors import DatabaseUnavailable, RegenError, SettingsInvalid, ValidationFailed
 from regen_core.names import CHANNEL
 from regen_schema import sqlstates
-from regen_schema.connection import connection_parameters
+from regen_schema.connection import PIN_TRANSACTION, connection_parameters
 from regen_schema.sql import script
 
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ _REST_SECONDS: Final = 0.1
 
 _CONNECTION: Final[dict[str, Any]] = {
     "connect_timeout": CONNECT_SECONDS,
+    "client_encoding": "UTF8",
     "application_name": "regen",
     "keepalives": 1,
     "keepalives_idle": 10,
@@ -106,6 +106,7 @@ class Database:
             self._connection = psycopg.connect(
                 **self._parameters, row_factory=tuple_row, autocommit=True, prepare_threshold=None
             )
+            self._connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -121,12 +122,8 @@ class Database:
         return self._run(statement, parameters, read_only=True)
 
     def write(self, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Return all rows of a query in ``queries/`` that inserts."""
+        """Return all rows of a query in ``queries/`` that writes."""
         return self._run(QUERIES[name], parameters, read_only=False)
-
-    def as_owner(self, name: str, parameters: Mapping[str, Any], owner: str, *, read_only: bool) -> list[tuple[Any, ...]]:
-        """Return all rows of a query in ``queries/`` that only the owner can run. The login must be a member of that role."""
-        return self._run(QUERIES[name], parameters, read_only=read_only, role=owner)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -162,9 +159,7 @@ class Database:
             raise RuntimeError(msg)
         return self._connection
 
-    def _run(
-        self, statement: LiteralString, parameters: Mapping[str, Any], *, read_only: bool, role: str | None = None
-    ) -> list[tuple[Any, ...]]:
+    def _run(self, statement: LiteralString, parameters: Mapping[str, Any], *, read_only: bool) -> list[tuple[Any, ...]]:
         milliseconds = str(round(self._seconds * 1000))
         with (
             _translated("the query failed"),
@@ -172,12 +167,11 @@ class Database:
             self._open.transaction(),
         ):
             self._open.execute(
-                """SELECT set_config('statement_timeout', %(ms)s, true), set_config('lock_timeout', %(ms)s, true),
-                          set_config('transaction_read_only', %(read_only)s, true)""",
+                PIN_TRANSACTION
+                + """, set_config('statement_timeout', %(ms)s, true), set_config('lock_timeout', %(ms)s, true),
+                       set_config('transaction_read_only', %(read_only)s, true)""",
                 {"ms": milliseconds, "read_only": "on" if read_only else "off"},
             )
-            if role is not None:
-                self._open.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
             return self._open.execute(statement, parameters).fetchall()
 
 
@@ -215,8 +209,8 @@ def _translated(failed: str, advice: str = "") -> Iterator[None]:
         raise RegenError(msg) from error
     except psycopg.errors.InsufficientPrivilege as error:
         msg = (
-            f"{failed}: {_first_line(error)}. `regen trigger` needs the role regen_api, `regen purge` a member of "
-            "regen_owner, every other command regen_readonly."
+            f"{failed}: {_first_line(error)}. `regen trigger` needs the role regen_api, `regen purge` "
+            "regen_retention, every other command regen_readonly."
         )
         raise RegenError(msg) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:

@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 
 from regen_core.errors import SettingsInvalid
-from regen_schema.roles import DEFAULT_LOCK_TIMEOUT, DEFAULT_PREFIX
+from regen_schema.roles import (
+    DEFAULT_LOCK_TIMEOUT,
+    DEFAULT_MAX_INSTRUCTION_BYTES,
+    DEFAULT_PREFIX,
+    MAX_INSTRUCTION_BYTES,
+    MIN_INSTRUCTION_BYTES,
+)
 
 
 def migrate(
@@ -24,6 +30,15 @@ def migrate(
         bool,
         typer.Option("--expand-only", help="Only additions: skip changes that would break programs of the previous release."),
     ] = False,
+    max_instruction_bytes: Annotated[
+        int,
+        typer.Option(
+            envvar="REGEN_MAX_INSTRUCTION_BYTES",
+            min=MIN_INSTRUCTION_BYTES,
+            max=MAX_INSTRUCTION_BYTES,
+            help="Longest instructionJson that an insert may have, in bytes.",
+        ),
+    ] = DEFAULT_MAX_INSTRUCTION_BYTES,
     lock_timeout: Annotated[
         float,
         typer.Option(envvar="REGEN_MIGRATE_LOCK_TIMEOUT", min=0.001, max=86400, help="Seconds to wait for a table lock."),
@@ -42,10 +57,11 @@ def migrate(
     # Alembic and SQLAlchemy cost every other command half a second.
     from regen_schema import migrate as database  # noqa: PLC0415
     from regen_schema.durability import durability  # noqa: PLC0415
+    from regen_schema.foreign_objects import powers  # noqa: PLC0415
 
     if check:
         faults = database.check(url, role_prefix=role_prefix)
-        for doubt in durability(url):
+        for doubt in (*durability(url), *powers(url, role_prefix=role_prefix)):
             typer.echo(f"warning: {doubt}", err=True)
         for fault in faults:
             typer.echo(fault)
@@ -59,6 +75,7 @@ def migrate(
         create_roles=create_roles,
         lock_timeout=lock_timeout,
         expand_only=expand_only,
+        max_instruction_bytes=max_instruction_bytes,
         announce=lambda line: typer.echo(line, err=True),
     )
     typer.echo("the schema has every addition of this release" if expand_only else "the schema is up to date")

@@ -1,6 +1,6 @@
 """``regen purge``: export the rows of jobs that ended long ago to a file, then delete them.
 
-A page of jobs is read, written and synced before the owner's routine deletes it and records the deletion. After an
+A page of jobs is read, written and synced before regen_purge_v1 deletes it and records the deletion. After an
 interruption the next run continues: every deleted job is in the file, and a job that is in the file twice has equal lines,
 since rows of ended jobs never change.
 """
@@ -22,7 +22,6 @@ from regen_cli.printing import Format, FormatOption, emit, moment, say, stamp
 from regen_cli.purge_export import Export
 from regen_core.canonical import sha256_hex
 from regen_core.errors import ValidationFailed
-from regen_schema.roles import DEFAULT_PREFIX, Roles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,22 +49,21 @@ def purge(
         typer.Option("--export", help="File to write the rows to before deleting them, as JSON Lines; appends if it exists."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete. Without this option, only print what would be deleted.")] = False,
-    role_prefix: Annotated[str, typer.Option(envvar="REGEN_ROLE_PREFIX", help="Prefix of the role names.")] = DEFAULT_PREFIX,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Export the rows of COMPLETED and FAILED jobs that ended long ago to a file, then delete them.
 
     Deletes all rows of a job together: the job, its fence, outputs, audit events and its plan's generation. The database
     keeps a record of each purged job, and its id and idempotency key cannot be used again. Objects in the store are not
-    touched. Needs a login that is a member of the owner role. If interrupted, run it again to continue.
+    touched. Needs a login with the role regen_retention. If interrupted, run it again to continue.
     """
-    age, owner = _age(older_than), Roles(role_prefix).owner
+    age = _age(older_than)
     if yes and export is None:
         msg = "--yes requires --export FILE: rows are written there before they are deleted."
         raise ValidationFailed(msg)
     with Database.from_environment() as database:
-        [(before,)] = database.as_owner("purge_before", {"seconds": age.total_seconds()}, owner, read_only=True)
-        retention = _Retention(database, owner, before)
+        [(before,)] = database.named("purge_before", {"seconds": age.total_seconds()})
+        retention = _Retention(database, before)
         counts, done = retention.counts(), None
         if yes and export is not None:
             with Export(export) as file, progress("jobs purged") as count:
@@ -91,10 +89,9 @@ def _age(text: str) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class _Retention:
-    """The owner's statements for jobs that ended before a given time."""
+    """The statements for jobs that ended before a given time."""
 
     database: Database
-    owner: str
     before: datetime
 
     def counts(self) -> list[tuple[Any, ...]]:
@@ -114,12 +111,12 @@ class _Retention:
         file.append(lines.values())
         jobs = [{"id": job_id, "sha256": sha256_hex(lines[job_id]), "events": events} for job_id, _, events, _ in page]
         parameters = {"jobs": Jsonb(jobs), "before": self.before}
-        outcomes = self.database.as_owner("purge", parameters, self.owner, read_only=False)
+        outcomes = self.database.write("purge", parameters)
         refused = [job_id for job_id, outcome in outcomes if outcome == "refused"]
         return Purged(sum(outcome == "purged" for _, outcome in outcomes), refused)
 
     def _read(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        return self.database.as_owner(name, parameters, self.owner, read_only=True)
+        return self.database.named(name, parameters)
 
 
 def _tell(counts: list[tuple[Any, ...]], before: datetime, done: Purged | None, export: Path | None) -> None:

@@ -20,10 +20,10 @@ from regen_schema.times import unreadable_times
 if TYPE_CHECKING:
     from psycopg import Connection
 
-BEFORE_GUARDS: Final = "05_guards.sql"
+BEFORE_GUARDS: Final = "06_guards.sql"
 """The script before which the rows are settled: with the audit triggers there, and no guard yet."""
 
-_ENUM: Final = '"RegenerationJobStatus"'
+_ENUM: Final = 'public."RegenerationJobStatus"'
 _STAMP: Final = "timestamp without time zone"
 _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "id": ("text", "character varying"),

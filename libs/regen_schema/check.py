@@ -1,4 +1,4 @@
-"""Looking at a database without changing it: is everything there, as it should be? (``regen migrate --check``)"""
+"""Compare a database with this version's schema, without changing it (``regen migrate --check``)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import psycopg
 from regen_schema import adoption_plans as adopt_plans
 from regen_schema import expected, roles
 from regen_schema.foreign_code import foreign_code
+from regen_schema.foreign_objects import foreign_objects
 from regen_schema.read_only import looking
 from regen_schema.roles import DEFAULT_PREFIX, Roles
 from regen_schema.tables import OURS, VERSION_TABLE, metadata
@@ -23,25 +24,25 @@ _SET_OPTION_SINCE: Final = 160000
 
 
 def check(url: str, *, role_prefix: str = DEFAULT_PREFIX) -> list[str]:
-    """Everything missing or wrong, one line each; empty means all right.
+    """Return a line for everything missing or wrong.
 
-    Reads the catalogs, and where the login may read jobs, the times of all of them once.
+    Reads the catalogs, and the times of all jobs once if the login can read them.
 
     Args:
         url: a libpq connection string of any login.
-        role_prefix: as the migration was told.
+        role_prefix: the prefix that the migration used.
 
     Raises:
-        SettingsInvalid: the prefix is no identifier, or libpq cannot parse ``url``.
-        DatabaseUnavailable: the server cannot be reached.
+        SettingsInvalid: the prefix is not an identifier, or libpq cannot parse ``url``.
+        DatabaseUnavailable: the server is unreachable.
     """
     names = Roles(role_prefix)
     with looking(url, "regen migrate --check") as connection:
         absent = [f"role {name}: expected to exist" for name in roles.missing(connection, names)]
         faults = [*absent, *_structure(connection)]
         if absent or any("expected to exist" in fault and fault.startswith("table") for fault in faults):
-            return faults  # owners and grants of what is not there say nothing more
-        faults += [*_owners(connection, names), *_foreign_code(connection, names)]
+            return faults  # owners and grants of missing objects say nothing more
+        faults += [*_owners(connection, names), *_foreign_code(connection, names), *foreign_objects(connection, names.owner)]
         faults += [*_grants(connection, names), *_logins(connection, names)]
         return [*faults, *_times(connection)]
 
@@ -140,7 +141,9 @@ def _functions(connection: Connection) -> Iterator[str]:
         row[0]: row[1:]
         for row in connection.execute(
             """SELECT p.proname::text, p.prosrc, p.prosecdef,
-                      coalesce('search_path=pg_catalog, public, pg_temp' = ANY (p.proconfig), false)
+                      coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false),
+                      EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+                              AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass))
                FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'regen\\_%'"""
         )
     }
@@ -148,7 +151,9 @@ def _functions(connection: Connection) -> Iterator[str]:
         if name not in found:
             yield f"function {name}: expected to exist"
             continue
-        body, definer, fixed_path = found[name]
+        body, definer, fixed_path, calls_others = found[name]
+        if calls_others:  # only an SQL-standard body has such dependencies, and ours call nothing but pg_catalog
+            yield f"function {name}: expected to call only functions of pg_catalog"
         if body != function.body:
             yield f"function {name}: expected the body of this version, got another"
         if definer != function.security_definer:

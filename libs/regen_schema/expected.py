@@ -26,8 +26,8 @@ from regen_schema.tables import (
 if TYPE_CHECKING:
     from regen_schema.roles import Roles
 
-VERSIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
-"""The folders of ``sql/migrations``, oldest first; a later one may replace what an earlier one made."""
+VERSIONS: Final = ("0001",)
+"""The folders of ``sql/migrations``, oldest first; a later one can replace functions of an earlier one."""
 VIEW: Final = "RegenerationLifecycle"
 REQUEST_COLUMNS: Final = ("id", "instructionJson", "priority", "requestedBy", "idempotencyKey", "retryOf")
 """The columns of a job that ``regen_api`` may insert."""
@@ -35,7 +35,9 @@ GENERATION_COLUMNS: Final = ("jobId", "planId", "overrides")
 """The columns of a plan's generation that ``regen_api`` may insert."""
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy leaves this constructor untyped
-_FUNCTION = re.compile(r"CREATE (?:OR REPLACE )?FUNCTION public\.(\w+)\((.*?)AS \$regen\$(.*?)\$regen\$", re.DOTALL)
+_FUNCTION = re.compile(
+    r"CREATE (?:OR REPLACE )?FUNCTION public\.(\w+)\(((?:(?!\$regen\$).)*?)(?:AS \$regen\$(.*?)\$regen\$|\nRETURN )", re.DOTALL
+)
 _TRIGGER = re.compile(
     r"CREATE TRIGGER (\w+) (?:BEFORE|AFTER) [A-Z ]+ ON public\.\"(\w+)\"[^;]*? EXECUTE FUNCTION public\.(\w+)\("
 )
@@ -45,7 +47,7 @@ _CONSTRAINT = re.compile(r"CONSTRAINT \"(\w+)\"")
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One of our functions; ``body`` is compared word for word."""
+    """One of our functions. ``body`` is compared word for word; empty for an SQL-standard body, which is parsed at creation."""
 
     name: str
     body: str
@@ -101,18 +103,19 @@ def columns() -> dict[tuple[str, str], str]:
 
 def _format_type(rendered: str) -> str:
     """``TIMESTAMP(3) WITHOUT TIME ZONE`` as the catalog says it; a quoted name as it is."""
-    return rendered if rendered.startswith('"') else re.sub(r"\(\d+\)", "", rendered).lower()
+    return f"public.{rendered}" if rendered.startswith('"') else re.sub(r"\(\d+\)", "", rendered).lower()
 
 
 def column_grants(roles: Roles) -> set[tuple[str, str, str, str]]:
     """Every (role, table, column, verb) that our roles have, and no other."""
-    readers = (roles.api, roles.operator, roles.readonly)
+    readers = (roles.api, roles.operator, roles.readonly, roles.retention)
     readable = {(table.name, column.name) for table in (job, run, output, audit_event, purged_job) for column in table.columns}
     readable -= {(run.name, run.c.nonce.name)}
     readable |= {(VERSION_TABLE, "version_num")}
     reads = {(role, table, column, "SELECT") for role in readers for table, column in readable}
     plans = {(table.name, column.name) for table in (user, plan, plan_generation) for column in table.columns}
     reads |= {(role, table, column, "SELECT") for role in (roles.api, roles.readonly) for table, column in plans}
+    reads |= {(roles.retention, plan_generation.name, column.name, "SELECT") for column in plan_generation.columns}
     inserts = {(job.name, column) for column in REQUEST_COLUMNS} | {
         (plan_generation.name, column) for column in GENERATION_COLUMNS
     }
@@ -121,9 +124,14 @@ def column_grants(roles: Roles) -> set[tuple[str, str, str, str]]:
 
 def function_grants(roles: Roles) -> set[tuple[str, str]]:
     """Every (role, function) that may be executed, and no other."""
-    operator = ("regen_ingest_v1", "regen_claim_v1", "regen_fail_v1", "regen_audit_repair_v1")
+    operator = ("regen_ingest_v1", "regen_claim_v1", "regen_claim_held_v1", "regen_fail_v1", "regen_audit_repair_v1")
     runner = ("regen_start_v1", "regen_complete_v1", "regen_fail_run_v1")
-    return {(roles.operator, name) for name in operator} | {(roles.runner, name) for name in runner}
+    return {
+        *((roles.operator, name) for name in operator),
+        *((roles.runner, name) for name in runner),
+        (roles.retention, "regen_purge_v1"),
+        *((role, "regen_max_instruction_bytes") for role in roles.all[1:]),
+    }
 
 
 def _texts() -> list[str]:

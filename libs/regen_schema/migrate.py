@@ -25,7 +25,8 @@ from regen_schema.connection import connection_parameters
 from regen_schema.explain import explained
 from regen_schema.read_only import CONNECT_TIMEOUT
 from regen_schema.refusal import SchemaRefused
-from regen_schema.roles import DEFAULT_LOCK_TIMEOUT, DEFAULT_PREFIX, Roles
+from regen_schema.roles import DEFAULT_LOCK_TIMEOUT, DEFAULT_MAX_INSTRUCTION_BYTES, DEFAULT_PREFIX, Roles
+from regen_schema.tables import VERSION_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +47,7 @@ def migrate(
     create_roles: bool = True,
     lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
     expand_only: bool = False,
+    max_instruction_bytes: int = DEFAULT_MAX_INSTRUCTION_BYTES,
     announce: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Makes or adopts the tables, and applies every version, function, trigger, owner and grant. Safe to repeat.
@@ -55,8 +57,9 @@ def migrate(
         role_prefix: what the five roles' names begin with.
         create_roles: false where a DBA has made the roles.
         lock_timeout: seconds to wait for a table's lock.
-        expand_only: stop before the first version that takes away what an older program uses (``contracts = True``).
-        announce: is told, before it happens, what will hold a lock for long.
+        expand_only: stop before the first version that removes what an older program uses (``contracts = True``).
+        max_instruction_bytes: the longest ``instructionJson`` that the guard of inserts accepts, in bytes of JSON text.
+        announce: called with a line before a step that holds a lock for long.
 
     Raises:
         SettingsInvalid: the prefix is no identifier, or libpq cannot parse ``url``.
@@ -71,16 +74,26 @@ def migrate(
         roles.ensure(raw, names, create=create_roles)
         granted = roles.become_owner(raw, names)
         raw.execute(sql.SQL("GRANT USAGE, CREATE ON SCHEMA public TO {}").format(sql.Identifier(names.owner)))
-        _take_what_is_there(raw, names)
         config = alembic_config()
+        _refuse_unknown_version(raw, config)
+        _take_what_is_there(raw, names)
         config.attributes.update(connection=connection, announce=announce)
         command.upgrade(config, _last_that_expands(config) if expand_only else "head")
+        _limit_instructions(raw, max_instruction_bytes)
         roles.grant(raw, names)
         adopt_plans.grant(raw, names, ours=True)
         raw.execute("RESET ROLE")
         adopt_plans.grant(raw, names, ours=False)
         if granted:
             raw.execute(sql.SQL("REVOKE {} FROM CURRENT_USER").format(sql.Identifier(names.owner)))
+
+
+def _limit_instructions(raw: psycopg.Connection[Any], max_bytes: int) -> None:
+    """Sets the limit as a constant in a function of the owner, where no session can change it."""
+    statement = (
+        "CREATE OR REPLACE FUNCTION public.regen_max_instruction_bytes() RETURNS integer LANGUAGE sql IMMUTABLE RETURN {}"
+    )
+    raw.execute(sql.SQL(statement).format(sql.Literal(max_bytes)))
 
 
 def alembic_config() -> Config:
@@ -99,8 +112,8 @@ def _last_that_expands(config: Config) -> str:
 
 
 def _lock_out_others(raw: psycopg.Connection[Any], lock_timeout: float) -> None:
-    # pg_catalog, unnamed, comes first: a role that may create in public could else have its functions called by built-in names
-    raw.execute("SET LOCAL search_path = public, pg_temp")
+    # No name may resolve in public, where other roles can often create functions and operators.
+    raw.execute("SET LOCAL search_path = pg_catalog, pg_temp")
     raw.execute("SET LOCAL statement_timeout = 0")
     raw.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(f"{_OTHER_MIGRATION_TIMEOUT}s")))
     raw.execute("SELECT pg_advisory_xact_lock(1919248238, 2)")
@@ -114,6 +127,19 @@ def _refuse_old_server(raw: psycopg.Connection[Any]) -> None:
     encoding = raw.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         msg = f"database encoding: expected UTF8, over whose bytes the audit hashes are made, got {encoding}"
+        raise SchemaRefused(msg)
+
+
+def _refuse_unknown_version(raw: psycopg.Connection[Any], config: Config) -> None:
+    if raw.execute(f"SELECT to_regclass('public.{VERSION_TABLE}') IS NULL").fetchone() == (True,):
+        return
+    row = raw.execute(sql.SQL("SELECT version_num FROM public.{}").format(sql.Identifier(VERSION_TABLE))).fetchone()
+    known = {str(version.revision) for version in ScriptDirectory.from_config(config).walk_revisions()}
+    if row is not None and row[0] not in known:
+        msg = (
+            f"schema version {row[0]} is not one of this release, which upgrades no unreleased schema. Migrate with the "
+            "release that created it, or start from an empty database."
+        )
         raise SchemaRefused(msg)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from regen_schema.connection import connection_parameters
+from regen_schema.connection import PIN_TRANSACTION, connection_parameters
 from regen_schema.explain import explained
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def looking(url: str, application_name: str) -> Iterator[psycopg.Connection[Any]
             connection.read_only = True
             # not as an option of the connection: that would take the place of the URL's own
             milliseconds = str(round(STATEMENT_SECONDS * 1000))
-            connection.execute("SELECT set_config('statement_timeout', %s, true)", (milliseconds,))
+            connection.execute(f"{PIN_TRANSACTION}, set_config('statement_timeout', %s, true)", (milliseconds,))
             yield connection
     except psycopg.Error as error:
         raise explained(error) from error

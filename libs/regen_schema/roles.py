@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 DEFAULT_PREFIX: Final = "regen_"
 DEFAULT_LOCK_TIMEOUT: Final = 10
-"""Seconds that a migration waits for a table's lock: whoever queues behind it waits too."""
+"""Seconds that a migration waits for a table's lock. Every later statement on the table queues behind it."""
+DEFAULT_MAX_INSTRUCTION_BYTES: Final = 1 << 20
+MIN_INSTRUCTION_BYTES: Final = 64 << 10
+"""The longest instruction of a custom resource, which the guard must accept."""
+MAX_INSTRUCTION_BYTES: Final = 64 << 20
 _PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 
 
@@ -60,14 +64,19 @@ class Roles:
         return f"{self.prefix}readonly"
 
     @property
+    def retention(self) -> str:
+        """Reads, and executes the purge."""
+        return f"{self.prefix}retention"
+
+    @property
     def owner(self) -> str:
-        """Owns tables and functions; nobody logs in as it."""
+        """Owns tables and functions. No login is a member of it, except for migrations."""
         return f"{self.prefix}owner"
 
     @property
     def all(self) -> tuple[str, ...]:
         """Every name, the owner's first."""
-        return (self.owner, self.api, self.operator, self.runner, self.readonly)
+        return (self.owner, self.api, self.operator, self.runner, self.readonly, self.retention)
 
 
 def missing(connection: Connection, roles: Roles) -> list[str]:
@@ -118,6 +127,7 @@ def grant(connection: Connection, roles: Roles) -> None:
         ("@operator@", roles.operator),
         ("@runner@", roles.runner),
         ("@readonly@", roles.readonly),
+        ("@retention@", roles.retention),
     ):
         text = text.replace(placeholder, f'"{name}"')  # the prefix is a checked identifier
     connection.execute(text)

@@ -81,6 +81,12 @@ Index(
     postgresql_where=job.c.retryOf.is_not(None),
 )
 
+Index(
+    "RegenerationJob_version_idx",
+    job.c.id,
+    postgresql_where=text("status = 'PENDING' AND coalesce(\"instructionJson\" -> 'version' = '1', false) IS FALSE"),
+)
+
 run: Final = Table(
     "RegenerationRun",
     metadata,
@@ -170,6 +176,9 @@ purged_job: Final = Table(
     Column("purgedAt", _stamp(), nullable=False),
 )
 """What is kept of a job whose rows were purged."""
+
+lock: Final = Table("RegenerationLock", metadata, Column("name", Text, primary_key=True))
+"""Rows that only the owner's functions lock, in place of advisory locks. No role can read them."""
 
 OURS: Final = tuple(table.name for table in metadata.tables.values() if table not in {user, plan})
 """The tables that we own wherever they came from."""

@@ -12,14 +12,14 @@ import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 import psycopg
 from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 from regen_core.errors import DatabaseUnavailable, RegenError
-from regen_schema.connection import connection_parameters
+from regen_schema.connection import PIN_TRANSACTION, connection_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +31,10 @@ STATEMENT_SECONDS: Final = 15
 CALL_SECONDS: Final = STATEMENT_SECONDS + 10
 """After which the connection is cut from our side: a statement timeout does not help where the server itself hangs."""
 
+_STATEMENT_TIMEOUT: Final[LiteralString] = ", set_config('statement_timeout', %s, true)"
 _CONNECTION: Final[dict[str, Any]] = {
     "connect_timeout": CONNECT_SECONDS,
+    "client_encoding": "UTF8",
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -72,7 +74,7 @@ class RunnerDatabase:
     def start(self, start: Start) -> StartAnswer:
         """Asks for the fence."""
         row = self._row(
-            'SELECT outcome, "instructionJson" FROM regen_start_v1(%s, %s, %s, %s)',
+            'SELECT outcome, "instructionJson" FROM public.regen_start_v1(%s::text, %s::text, %s::text, %s::text)',
             (start.job_id, start.pod_uid, start.pod_name, start.nonce),
         )
         return StartAnswer(outcome=str(row[0]), instruction=row[1])
@@ -81,21 +83,24 @@ class RunnerDatabase:
         """Makes the objects in the store an output: ``completed``, ``already`` or ``refused``."""
         outputs = Jsonb([row.as_json() for row in complete.outputs])
         row = self._row(
-            "SELECT regen_complete_v1(%s, %s, %s, %s)",
+            "SELECT public.regen_complete_v1(%s::text, %s::text, %s::text, %s::jsonb)",
             (complete.job_id, complete.nonce, complete.output_ref, outputs),
         )
         return str(row[0])
 
     def fail(self, fail: FailRun) -> str:
         """Ends the job with an error: ``failed``, ``already`` or ``refused``."""
-        row = self._row("SELECT regen_fail_run_v1(%s, %s, %s)", (fail.job_id, fail.nonce, Jsonb(fail.error.as_json())))
+        row = self._row(
+            "SELECT public.regen_fail_run_v1(%s::text, %s::text, %s::jsonb)",
+            (fail.job_id, fail.nonce, Jsonb(fail.error.as_json())),
+        )
         return str(row[0])
 
     def _row(self, statement: str, parameters: tuple[Any, ...]) -> tuple[Any, ...]:
         try:
             with self._connection() as connection, connection.transaction():
                 # Not a start-up option: poolers refuse those.
-                connection.execute("SELECT set_config('statement_timeout', %s, true)", (f"{STATEMENT_SECONDS}s",))
+                connection.execute(PIN_TRANSACTION + _STATEMENT_TIMEOUT, (f"{STATEMENT_SECONDS}s",))
                 row = connection.execute(statement, parameters).fetchone()
         except psycopg.Error as error:
             raise _classified(error) from error
@@ -107,6 +112,8 @@ class RunnerDatabase:
     @contextmanager
     def _connection(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         connection = psycopg.connect(**self._parameters, row_factory=tuple_row, autocommit=True, prepare_threshold=None)
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # in each BEGIN, whatever the server's default
+        connection.read_only = False
         watchdog = threading.Timer(CALL_SECONDS, _hang_up, (connection.fileno(),))
         watchdog.daemon = True
         watchdog.start()

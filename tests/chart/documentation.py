@@ -127,6 +127,7 @@ def schema() -> Json:
             createRoles=BOOLEAN,
             rolePrefix={"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}$"},
             lockTimeoutSeconds={"type": "number", "exclusiveMinimum": 0, "maximum": 86_400},
+            maxInstructionBytes={"type": "integer", "minimum": 65_536, "maximum": 67_108_864},
             deadlineSeconds=seconds(),
         ),
         "runner": runner,

@@ -5,7 +5,9 @@ SELECT j.id, j."completedAt",
        (SELECT count(*) FROM public."AuditEvent" e WHERE e."jobId" = j.id),
        jsonb_build_object(
            'job', to_jsonb(j),
-           'run', (SELECT to_jsonb(r) - 'nonce' FROM public."RegenerationRun" r WHERE r."jobId" = j.id),
+           'run', (SELECT jsonb_build_object('jobId', r."jobId", 'podUid', r."podUid", 'podName', r."podName",
+                                            'startedAt', r."startedAt")
+                  FROM public."RegenerationRun" r WHERE r."jobId" = j.id),
            'outputs', coalesce((SELECT jsonb_agg(to_jsonb(o) ORDER BY o.name COLLATE "C")
                                 FROM public."RegenerationOutput" o WHERE o."jobId" = j.id), '[]'),
            'generation', (SELECT to_jsonb(g) FROM public."PlanGeneration" g WHERE g."jobId" = j.id),

@@ -30,7 +30,7 @@ from regen_operator.rows.values import (
     RunRow,
 )
 from regen_schema import durability, sqlstates
-from regen_schema.connection import connection_string
+from regen_schema.connection import PIN_TRANSACTION, connection_string, has_own_options
 from regen_schema.sql import script
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ Row = TypeVar("Row")
 QUERIES: Final[Mapping[str, LiteralString]] = {
     name: script(f"queries/{name}.sql", "regen_operator.rows").text
     for name in (
-        "claim", "fail", "ingest", "repair", "clock", "facts", "running", "overdue", "ended", "mirror", "instructions",
-        "queue_groups", "running_by_type", "outcomes", "audited",
+        "claim", "claim_held", "fail", "ingest", "repair", "clock", "facts", "running", "overdue", "ended", "mirror",
+        "instructions", "queue_groups", "running_by_type", "outcomes", "audited",
     )
 } | {"waiting": script("waiting.sql").text, "durability": durability.STATEMENT}  # fmt: skip
 
@@ -72,6 +72,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int, timeout_seconds: float) -> None:
         self._timeout = timeout_seconds
+        self._pin_each_call = has_own_options("REGEN_DATABASE_URL", url)
         self._pool = AsyncConnectionPool(
             connection_string(
                 url, variable="REGEN_DATABASE_URL", timeout_seconds=timeout_seconds, application_name="regen-operator"
@@ -83,6 +84,7 @@ class Database:
             reconnect_timeout=0.0,
             # Prepared statements do not work with transaction poolers, and save little at this rate.
             kwargs={"autocommit": True, "prepare_threshold": None},
+            configure=_read_committed,
             open=False,
         )
         self.last_success: float | None = None
@@ -116,6 +118,11 @@ class Database:
             },
             class_row(JobRow),
         )
+
+    async def claim_held(self) -> bool:
+        """Return whether another transaction holds the lock of the claim (``regen_claim_held_v1``)."""
+        [(held,)] = await self._all("claim_held", {}, tuple_row)
+        return bool(held)
 
     async def fail(self, failures: Sequence[Fail]) -> list[FailOutcome]:
         """Fails a batch of jobs in one call (``regen_fail_v1``)."""
@@ -252,12 +259,24 @@ class Database:
                 connection.cursor(row_factory=factory) as cursor,
             ):
                 sent = True
-                await cursor.execute(QUERIES[name], parameters)
-                return await cursor.fetchall()
+                if not self._pin_each_call:
+                    await cursor.execute(QUERIES[name], parameters)
+                    return await cursor.fetchall()
+                # Behind a pooler, which refuses start-up options: one round trip more.
+                async with connection.transaction():
+                    await connection.execute(PIN_TRANSACTION)
+                    await cursor.execute(QUERIES[name], parameters)
+                    return await cursor.fetchall()
         except TimeoutError as error:
             if not sent:
                 raise
             raise StatementTimedOut(f"database: {name} timed out") from error
+
+
+async def _read_committed(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Pin isolation and access mode in every BEGIN, whatever the server's defaults."""
+    await connection.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
+    await connection.set_read_only(False)
 
 
 _RUN_COLUMNS: Final = ("pod_uid", "pod_name", "started_at")

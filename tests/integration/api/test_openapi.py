@@ -77,6 +77,8 @@ def test_schemathesis_finds_nothing(program: Program, superuser: psycopg.Connect
 def _publish(superuser: psycopg.Connection[Any], folder: Path) -> None:
     """A COMPLETED job with an output that can be downloaded."""
     content = b"a plan"
+    folder = folder / "document" / "published"
+    folder.mkdir(parents=True)
     (folder / "plan.txt").write_bytes(content)
     row = {
         "name": "plan.txt",
@@ -88,4 +90,4 @@ def _publish(superuser: psycopg.Connection[Any], folder: Path) -> None:
     insert(superuser, "published")
     claim(superuser)
     start(superuser, "published")
-    complete(superuser, "published", ref=(folder / "plan.txt").as_uri(), outputs=[row])
+    complete(superuser, "published", ref=(folder / "manifest.json").as_uri(), outputs=[row])

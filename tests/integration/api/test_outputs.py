@@ -13,7 +13,7 @@ from regen_api.objects.choose import objects_at
 from regen_stack.s3 import ADMIN, READER
 from regen_store.write_file import FileStore
 from regen_store.write_s3 import S3Store, s3_client
-from tests.integration.database.jobs import claim, complete, insert
+from tests.integration.database.jobs import behind_the_guards, claim, complete, insert
 from tests.integration.database.jobs import start as take_fence
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class World:
         self.superuser = superuser
 
     def publish(self, job_id: str, **changed: Any) -> dict[str, bytes]:
-        """Publishes small.pdf and large.bin with a manifest. ``changed`` is what their rows say otherwise."""
+        """Publish small.pdf and large.bin with a manifest, then change columns of their rows behind the guards."""
         files = {"small.pdf": SMALL, "large.bin": LARGE}
         rows = [
             {
@@ -53,16 +53,18 @@ class World:
                 "sizeBytes": len(content),
                 "mediaType": "application/pdf",
             }
-            | changed
             for name, content in files.items()
         ]
-        if "ref" in changed:
-            rows = rows[:1]
         manifest = self.put(f"document/{job_id}/manifest.json", b'{"version":1}')
         insert(self.superuser, job_id)
         claim(self.superuser)
         take_fence(self.superuser, job_id)
         assert complete(self.superuser, job_id, ref=manifest, outputs=rows) == "completed"
+        for column, value in changed.items():
+            statement = f'UPDATE public."RegenerationOutput" SET "{column}" = %s WHERE "jobId" = %s'
+            if column == "ref":
+                statement += " AND name = 'small.pdf'"
+            behind_the_guards(self.superuser, "RegenerationOutput", statement, (value, job_id))
         return files
 
     def put(self, key: str, content: bytes) -> str:
@@ -197,8 +199,9 @@ async def test_a_store_that_does_not_answer_is_a_503(
     insert(superuser, "j")
     claim(superuser)
     take_fence(superuser, "j")
-    row = {"name": "a.pdf", "ref": "s3://bucket/a.pdf", "sha256": "0" * 64, "sizeBytes": 1, "mediaType": "text/plain"}
-    complete(superuser, "j", ref="s3://bucket/manifest.json", outputs=[row])
+    folder = "s3://bucket/document/j"
+    row = {"name": "a.pdf", "ref": f"{folder}/a.pdf", "sha256": "0" * 64, "sizeBytes": 1, "mediaType": "text/plain"}
+    complete(superuser, "j", ref=f"{folder}/manifest.json", outputs=[row])
     answer = await client.get(f"{JOBS}/j/outputs/a.pdf")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.database.jobs import claim, complete, fail, insert, start
+from tests.integration.database.jobs import claim, complete, fail, insert, output, start
 
 if TYPE_CHECKING:
     import httpx
@@ -163,7 +163,9 @@ async def test_the_state_follows_the_jobs(alice: httpx.AsyncClient, superuser: C
     }  # fmt: skip
     first = await regenerated()
     start(superuser, first)
-    complete(superuser, first)
+    folder = f"s3://regen/outputs/plan_regeneration/{first}"
+    outputs = [output(ref=f"{folder}/a.pdf")]
+    assert complete(superuser, first, ref=f"{folder}/manifest.json", outputs=outputs) == "completed"
     ready = await state()
     assert (ready["status"], ready["output"]["generationId"]) == ("ready", first)
     assert [file["name"] for file in ready["output"]["files"]] == ["a.pdf"]

@@ -144,8 +144,9 @@ def test_a_download_that_breaks_off_is_one_line_in_the_log(
     if what == "log":
         fail_run(superuser, "j")
     else:
-        row = {"name": "a", "ref": "s3://bucket/a", "sha256": "0" * 64, "sizeBytes": SIZE, "mediaType": "text/plain"}
-        complete(superuser, "j", ref="s3://bucket/manifest.json", outputs=[row])
+        folder = "s3://bucket/document/j"
+        row = {"name": "a", "ref": f"{folder}/a", "sha256": "0" * 64, "sizeBytes": SIZE, "mediaType": "text/plain"}
+        complete(superuser, "j", ref=f"{folder}/manifest.json", outputs=[row])
     store = {"AWS_ENDPOINT_URL_S3": endpoint, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
     with running(database, tmp_path, REGEN_OUTPUT_URL="s3://bucket", REGEN_STORE_TIMEOUT_SECONDS="0.5", **store) as program:
         url = f"{program.url}/api/v1/regeneration-jobs/j/{'log' if what == 'log' else 'outputs/a'}"

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 def test_a_reading_statement_cannot_write(database: Database) -> None:
     with Connection(database.url) as connection:
         with pytest.raises(RegenError, match="read-only transaction"):
-            connection.read("""INSERT INTO "RegenerationJob" (id, "instructionJson") VALUES ('j', '{}') RETURNING id""", {})
-        assert connection.read('SELECT count(*) FROM "RegenerationJob"', {}) == [(0,)]
+            connection.read(
+                """INSERT INTO public."RegenerationJob" (id, "instructionJson") VALUES ('j', '{}') RETURNING id""", {}
+            )
+        assert connection.read('SELECT count(*) FROM public."RegenerationJob"', {}) == [(0,)]
 
 
 def test_a_slow_statement_ends_and_the_connection_goes_on(database: Database) -> None:

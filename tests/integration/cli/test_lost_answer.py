@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.integration.cli.conftest import World
 
-COMMIT = b"COMMIT"
+COMMIT = b"COMMIT\0"  # not BEGIN ISOLATION LEVEL READ COMMITTED
 POST = b"POST /api/v1/regeneration-jobs"
 GET = b"GET /api/v1/regeneration-jobs"
 

@@ -27,24 +27,24 @@ DIES_AT_DELETION = """
 import os, signal
 from regen_cli import database
 from regen_cli.main import main
-as_owner = database.Database.as_owner
-def dying(self, name, parameters, owner, *, read_only):
+write = database.Database.write
+def dying(self, name, parameters):
     if name == "purge" and WHEN == "before":
         os.kill(os.getpid(), signal.SIGKILL)
-    rows = as_owner(self, name, parameters, owner, read_only=read_only)
+    rows = write(self, name, parameters)
     if name == "purge":
         os.kill(os.getpid(), signal.SIGKILL)
     return rows
-database.Database.as_owner = dying
+database.Database.write = dying
 main()
 """
 
 
 @pytest.fixture
 def retention(world: World) -> Iterator[Command]:
-    """The command as a login that is a member of the owner role, and of no other."""
+    """The command as a login with the role of retention, and no other."""
     name = f"retention_{world.database.name}"
-    statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE regen_owner")
+    statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE regen_retention")
     world.superuser.execute(statement.format(sql.Identifier(name), sql.Literal(LOGIN_PASSWORD)))
     url = world.database.server.url(world.database.name, user=name, password=LOGIN_PASSWORD)
     yield Command({"REGEN_DATABASE_URL": url})
@@ -195,12 +195,11 @@ def test_more_than_a_page(world: World, retention: Command, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("role", ["readonly_url", "api_url", "operator_url", "runner_url"])
-def test_only_the_owner_may(old: World, tmp_path: Path, role: str) -> None:
+def test_no_other_role_can_purge(old: World, tmp_path: Path, role: str) -> None:
     command = Command({"REGEN_DATABASE_URL": getattr(old.database, role)})
-    for more in ([], ["--yes"]):
-        done = command("purge", "--older-than", "90d", "--export", str(tmp_path / "f"), *more)
-        assert done.returncode == 1
-        assert "`regen purge` a member of regen_owner" in done.stderr
+    done = command("purge", "--older-than", "90d", "--export", str(tmp_path / "f"), "--yes")
+    assert done.returncode == 1
+    assert "`regen purge` regen_retention" in done.stderr
     assert jobs(old) == {"old-completed", "old-failed", *STAY}
 
 

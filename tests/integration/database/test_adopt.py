@@ -265,7 +265,7 @@ REFUSED = {
     ),
     "status is text": (
         TABLE.replace('"status" "RegenerationJobStatus"', '"status" TEXT'),
-        'column status: expected "RegenerationJobStatus", got text',
+        'column status: expected public."RegenerationJobStatus", got text',
     ),
     "timestamptz": (
         TABLE.replace('"lockedAt" TIMESTAMP(3)', '"lockedAt" TIMESTAMPTZ(3)'),
@@ -381,7 +381,7 @@ def app(application: Connection) -> Iterator[Connection]:
 @pytest.mark.parametrize("part", CALLERS)
 def test_a_function_of_the_owner_before_would_run_as_the_new_one(empty_database: Database, app: Connection, part: str) -> None:
     app.execute(CODE.format(CALLERS[part]))
-    function = r"eq\(text,text\)" if "===" in CALLERS[part] else r"spy\(text\)"
+    function = r"public\.eq\(text,text\)" if "===" in CALLERS[part] else r"public\.spy\(text\)"
     with pytest.raises(SchemaRefused, match=rf"{part}: expected no call of {function}, which would run with the rights"):
         migrate(empty_database.url)
 

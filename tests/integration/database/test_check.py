@@ -68,7 +68,7 @@ BROKEN = {
         """CREATE FUNCTION spy(text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
            ALTER FUNCTION spy OWNER TO regen_api;
            ALTER TABLE "AuditEvent" ADD CONSTRAINT spies CHECK (spy(event)) NOT VALID""",
-        "constraint spies of AuditEvent: expected no call of spy(text), which would run with the owner's rights",
+        "constraint spies of AuditEvent: expected no call of public.spy(text), which would run with the owner's rights",
     ),
     "rule": (
         'CREATE RULE keep AS ON DELETE TO "RegenerationJob" DO INSTEAD NOTHING',

@@ -145,11 +145,10 @@ def test_takes_what_a_walk_through_the_queue_would(
     types: dict[str, int],
     requester: int | None,
 ) -> None:
-    """The model: go through the whole queue in its order and take whatever no cap forbids.
+    """The model: walk the whole queue in order, and take each job that no cap forbids.
 
-    A row of another version uses no slot; as many of them are failed as there are slots to fill, or some more.
+    Jobs of another instruction version use no slot. Each claim fails up to ``batch`` of them.
     """
-    capped = bool(types) or requester is not None
     with psycopg.connect(database.url) as connection:  # rolled back: each example finds an empty table
         waiting = []
         for group, (job_type, who, priority, count, version) in enumerate(groups):
@@ -161,21 +160,24 @@ def test_takes_what_a_walk_through_the_queue_would(
         by_type, by_requester, taken_total = Counter[str](), Counter[str | None](), 0
         for _ in range(3):
             want = batch if total is None else min(batch, total - taken_total)
+            refused = sorted((entry for entry in waiting if entry[4] != 1), key=lambda entry: entry[1])[:batch]
             expected: dict[str, str] = {}
             slots = 0
-            for entry in sorted(waiting, key=lambda entry: entry[:2]):
-                _, job_id, job_type, who, version = entry
-                if (slots if capped else len(expected)) >= want or len(expected) >= 2 * want:
+            for entry in sorted((entry for entry in waiting if entry[4] == 1), key=lambda entry: entry[:2]):
+                _, job_id, job_type, who, _ = entry
+                if slots >= want:
                     break
                 if by_type[job_type] < types.get(job_type, 1000) and (
                     requester is None or who is None or by_requester[who] < requester
                 ):
-                    expected[job_id] = "RUNNING" if version == 1 else "FAILED"
+                    expected[job_id] = "RUNNING"
                     waiting.remove(entry)
-                    if version == 1:
-                        slots += 1
-                        by_type[job_type] += 1
-                        by_requester[who] += 1
+                    slots += 1
+                    by_type[job_type] += 1
+                    by_requester[who] += 1
+            for entry in refused:
+                expected[entry[1]] = "FAILED"
+                waiting.remove(entry)
             taken_total += slots
             claimed = claim(connection, batch, total=total, types=types, requester=requester, known=("a", "b", "c"))
             assert dict(claimed) == expected

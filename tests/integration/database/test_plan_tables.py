@@ -10,7 +10,6 @@ import pytest
 from regen_schema.migrate import check, migrate
 from regen_schema.refusal import SchemaRefused
 from tests.integration.database.jobs import insert
-from tests.integration.database.releases import as_release_0002
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,18 +113,6 @@ def test_what_cannot_be_read_is_refused_and_nothing_changed(
         migrate(empty_database.url)
     assert reason in caught.value.message
     assert application.execute("""SELECT to_regclass('public."RegenerationJob"') IS NULL""").fetchone() == (True,)
-
-
-def test_a_database_from_before_the_plans_is_brought_on(database: Database, superuser: Connection) -> None:
-    insert(superuser, "j")
-    as_release_0002(superuser)
-    superuser.execute('DROP TABLE "PlanGeneration", "Plan", "User"')
-    superuser.execute('DROP INDEX "RegenerationJob_failed_idx"')
-    superuser.execute("UPDATE regen_alembic_version SET version_num = '0001'")
-    assert "table PlanGeneration: expected to exist" in check(database.url)
-    migrate(database.url)
-    assert check(database.url) == []
-    assert superuser.execute('SELECT id FROM "RegenerationJob"').fetchall() == [("j",)]
 
 
 def test_a_generation_is_kept_as_it_is(superuser: Connection) -> None:

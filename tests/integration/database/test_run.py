@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -87,7 +88,7 @@ def test_completes_with_outputs_in_one_transaction(superuser: Connection, runner
     rows = superuser.execute(
         'SELECT name, ref, sha256, "sizeBytes", "mediaType" FROM "RegenerationOutput" ORDER BY 1'
     ).fetchall()
-    assert rows == [(name, f"s3://regen/{name}", "a" * 64, 5, "application/pdf") for name in ("a", "b")]
+    assert rows == [(name, f"s3://regen/outputs/document/j/{name}", "a" * 64, 5, "application/pdf") for name in ("a", "b")]
 
 
 def test_an_exact_repeat_is_answered_already(superuser: Connection, runner: Connection) -> None:
@@ -136,7 +137,7 @@ def test_nothing_is_completed_without_an_output(superuser: Connection, runner: C
     assert status(superuser, "j") == "RUNNING"
 
 
-@pytest.mark.parametrize("wrong", [{"sha256": "A" * 64}, {"sizeBytes": -1}, {"ref": None}, {"name": None}])
+@pytest.mark.parametrize("wrong", [{"sha256": "A" * 64}, {"sizeBytes": -1}])
 def test_a_malformed_output_completes_nothing(superuser: Connection, runner: Connection, wrong: dict[str, Any]) -> None:
     running(superuser, "j")
     start(runner, "j")
@@ -146,14 +147,44 @@ def test_a_malformed_output_completes_nothing(superuser: Connection, runner: Con
     assert superuser.execute('SELECT count(*) FROM "RegenerationOutput"').fetchone() == (0,)
 
 
-def test_two_jobs_never_share_an_object(superuser: Connection, runner: Connection) -> None:
-    for job_id in ("one", "two"):
-        running(superuser, job_id)
-        start(runner, job_id)
-    complete(runner, "one")
-    with pytest.raises(psycopg.errors.UniqueViolation):
-        complete(runner, "two")
-    assert status(superuser, "two") == "RUNNING"
+FOREIGN = {
+    "another job's manifest": ({"ref": "s3://regen/outputs/document/k/manifest.json"}, "outputRef"),
+    "another type's folder": ({"ref": "s3://regen/outputs/export/j/manifest.json"}, "outputRef"),
+    "a web page": ({"ref": "http://evil.example/document/j/manifest.json"}, "outputRef"),
+    "a path without a store": ({"ref": "/document/j/manifest.json"}, "outputRef"),
+    "a folder of the same name behind a query": ({"ref": "s3://evil/?x=/document/j/manifest.json"}, "outputRef"),
+    "a folder above": ({"ref": "s3://regen/outputs/../document/j/manifest.json"}, "outputRef"),
+    "another object than the manifest": ({"ref": "s3://regen/outputs/document/j/a.pdf"}, "outputRef"),
+    "an object in another job's folder": ({"outputs": [output(ref="s3://regen/outputs/document/k/a.pdf")]}, "output a.pdf"),
+    "an object under another name": ({"outputs": [output(ref="s3://regen/outputs/document/j/b.pdf")]}, "output a.pdf"),
+    "no object": ({"outputs": [output() | {"ref": None}]}, "output a.pdf"),
+    "no name": ({"outputs": [output() | {"name": None}]}, "output name"),
+    "a path for a name": ({"outputs": [output("../k/a.pdf")]}, "output name"),
+    "the manifest's name": ({"outputs": [output("manifest.json")]}, "output name"),
+    "a media type with a line break": ({"outputs": [output() | {"mediaType": "text/html\nSet-Cookie: a=b"}]}, "media type"),
+    "no media type": ({"outputs": [output() | {"mediaType": None}]}, "media type"),
+}
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+def test_a_job_completes_only_with_its_own_objects(superuser: Connection, runner: Connection, case: str) -> None:
+    given, message = FOREIGN[case]
+    running(superuser, "j")
+    start(runner, "j")
+    with pytest.raises(psycopg.Error, match=message) as caught:
+        complete(runner, "j", **given)
+    assert caught.value.sqlstate == "RG005"
+    assert status(superuser, "j") == "RUNNING"
+    assert superuser.execute('SELECT count(*) FROM public."RegenerationOutput"').fetchone() == (0,)
+
+
+@pytest.mark.parametrize("job_id", ["j", "ä ö", "100%", "a+b=c", "日本", "x~y.z_-"])
+def test_an_id_of_any_characters_completes_in_its_own_folder(superuser: Connection, runner: Connection, job_id: str) -> None:
+    running(superuser, job_id)
+    start(runner, job_id)
+    folder = f"file:///out/env=prod/{quote(f'document/{job_id}')}"
+    outputs = [output(ref=f"{folder}/a.pdf")]
+    assert complete(runner, job_id, ref=f"{folder}/manifest.json", outputs=outputs) == "completed"
 
 
 def test_the_pod_reports_its_failure_once(superuser: Connection, runner: Connection) -> None:

@@ -32,7 +32,7 @@ async def test_claimers_at_a_barrier_never_exceed_a_cap(db: Database, world: Wor
         assert max(Counter(row["who"] for row in running).values()) <= 4
         for row in running[:3]:
             await world.start(row["id"], "uid", "pod")
-            await world.complete(row["id"])
+            await world.complete(row["id"], row["type"])
 
 
 async def test_a_type_without_a_class_is_failed_in_the_claim(db: Database, world: World) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
+from psycopg.types.json import Jsonb
 
 from regen_core.states import Caps, Claim
 from regen_operator.mirror.status import waiting_reason
@@ -124,11 +125,10 @@ async def test_a_report_that_commits_late_is_counted(
         slow.execute("SELECT now()")
         await world.complete(early)
         await collector.collect()
-        ref = f"s3://regen/outputs/document/{late}/manifest.json"
-        slow.execute(
-            "SELECT regen_complete_v1(%s, 'nonce', %s, %s)",
-            (late, ref, f'[{{"name": "a", "ref": "{ref}", "sha256": "{"0" * 64}", "sizeBytes": 1, "mediaType": "a/b"}}]'),
-        )
+        folder = f"s3://regen/outputs/document/{late}"
+        output = {"name": "a", "ref": f"{folder}/a", "sha256": "0" * 64, "sizeBytes": 1, "mediaType": "a/b"}
+        parameters = (late, f"{folder}/manifest.json", Jsonb([output]))
+        slow.execute("SELECT public.regen_complete_v1(%s, 'nonce', %s, %s)", parameters)
         slow.execute("COMMIT")
     await collector.collect()
     done = value(metrics, "regen_jobs_finished_total", type="document", status="COMPLETED", classification="")

@@ -65,8 +65,8 @@ class World:
     async def start(self, job_id: str, uid: str, name: str) -> None:
         assert await self.as_runner("regen_start_v1(%s, %s, %s, %s)", job_id, uid, name, "nonce") == "started"
 
-    async def complete(self, job_id: str) -> None:
-        ref = f"s3://regen/outputs/document/{job_id}"
+    async def complete(self, job_id: str, job_type: str = "document") -> None:
+        ref = f"s3://regen/outputs/{job_type}/{job_id}"
         output = {"name": "a.txt", "ref": f"{ref}/a.txt", "sha256": "0" * 64, "sizeBytes": 1, "mediaType": "text/plain"}
         done = await self.as_runner(
             "regen_complete_v1(%s, %s, %s, %s)", job_id, "nonce", f"{ref}/manifest.json", Jsonb([output])

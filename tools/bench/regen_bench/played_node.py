@@ -77,9 +77,11 @@ class PlayedNode:
         self._running.append((time.monotonic(), name, job_id))
 
     async def _complete(self, connection: psycopg.AsyncConnection[Any], name: str, job_id: str) -> None:
-        output = {"name": "a", "ref": f"s3://b/{job_id}/a", "sha256": "0" * 64, "sizeBytes": 1, "mediaType": "text/plain"}
+        folder = f"s3://b/document/{job_id}"
+        output = {"name": "a", "ref": f"{folder}/a", "sha256": "0" * 64, "sizeBytes": 1, "mediaType": "text/plain"}
         outcome = await connection.execute(
-            "SELECT regen_complete_v1(%s, %s, %s, %s)", (job_id, _NONCE, f"s3://b/{job_id}/manifest.json", Jsonb([output]))
+            "SELECT regen_complete_v1(%s, %s, %s, %s)",
+            (job_id, _NONCE, f"{folder}/manifest.json", Jsonb([output])),
         )
         _expect(await outcome.fetchone(), "completed")
         self.completed += 1

@@ -113,7 +113,12 @@ def _calls(connection: psycopg.Connection[Any]) -> dict[str, Any]:
         for (job_id,) in rows:
             start = "SELECT outcome FROM regen_start_v1(%s, 'uid', 'pod', %s)"
             seconds["start"] += _timed(1, lambda: connection.execute(start, (job_id, nonce)))  # noqa: B023 - called at once
-            complete = (job_id, nonce, f"s3://b/{job_id}/manifest.json", Jsonb([output | {"ref": f"s3://b/{job_id}/a"}]))
+            complete = (
+                job_id,
+                nonce,
+                f"s3://b/document/{job_id}/manifest.json",
+                Jsonb([output | {"ref": f"s3://b/document/{job_id}/a"}]),
+            )
             began = time.perf_counter()
             outcome = connection.execute("SELECT regen_complete_v1(%s, %s, %s, %s)", complete).fetchone()
             seconds["complete"].append(time.perf_counter() - began)

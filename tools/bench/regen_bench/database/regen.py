@@ -37,8 +37,8 @@ FILL: Final = f"""
 CLAIM: Final = "SELECT id FROM regen_claim_v1({batch}, 1000000, '{{}}', NULL, ARRAY['document'])"
 START: Final = "SELECT outcome FROM unnest({ids}::text[]) AS i (id), regen_start_v1(i.id, 'uid', 'pod', repeat('n', 64))"
 COMPLETE: Final = """
-    SELECT regen_complete_v1(i.id, repeat('n', 64), 's3://b/' || i.id || '/manifest.json', jsonb_build_array(
-        jsonb_build_object('name', 'a', 'ref', 's3://b/' || i.id || '/a', 'sha256', repeat('0', 64), 'sizeBytes', 1,
+    SELECT regen_complete_v1(i.id, repeat('n', 64), 's3://b/document/' || i.id || '/manifest.json', jsonb_build_array(
+        jsonb_build_object('name', 'a', 'ref', 's3://b/document/' || i.id || '/a', 'sha256', repeat('0', 64), 'sizeBytes', 1,
                            'mediaType', 'text/plain')))
     FROM unnest({ids}::text[]) AS i (id)
 """
@@ -49,11 +49,11 @@ START_SET: Final = """
 COMPLETE_SET: Final = """
     WITH written AS (
         INSERT INTO "RegenerationOutput" ("jobId", name, ref, sha256, "sizeBytes", "mediaType", "createdAt")
-        SELECT i.id, 'a', 's3://b/' || i.id || '/a', repeat('0', 64), 1, 'text/plain', now() AT TIME ZONE 'UTC'
+        SELECT i.id, 'a', 's3://b/document/' || i.id || '/a', repeat('0', 64), 1, 'text/plain', now() AT TIME ZONE 'UTC'
         FROM unnest({ids}::text[]) AS i (id) RETURNING "jobId"
     )
     UPDATE "RegenerationJob" SET status = 'COMPLETED', "completedAt" = now() AT TIME ZONE 'UTC',
-        "outputRef" = 's3://b/' || id || '/manifest.json'
+        "outputRef" = 's3://b/document/' || id || '/manifest.json'
     WHERE id = ANY (ARRAY(SELECT "jobId" FROM written)) AND status = 'RUNNING' RETURNING id
 """
 FUNCTIONS: Final = {"start": START, "complete": COMPLETE}

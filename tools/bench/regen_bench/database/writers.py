@@ -116,9 +116,9 @@ def work(url: str) -> None:
 
 
 def _as_the_pod(database: RunnerDatabase, job_id: str) -> None:
-    output = OutputRow("a", f"s3://b/{job_id}/a", "0" * 64, 1, "text/plain")
+    output = OutputRow("a", f"s3://b/document/{job_id}/a", "0" * 64, 1, "text/plain")
     database.start(Start(job_id, "uid", "pod", "n" * 64))
-    database.complete(Complete(job_id, "n" * 64, f"s3://b/{job_id}/manifest.json", (output,)))
+    database.complete(Complete(job_id, "n" * 64, f"s3://b/document/{job_id}/manifest.json", (output,)))
 
 
 if __name__ == "__main__":

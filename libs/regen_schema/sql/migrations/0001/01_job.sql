@@ -1,5 +1,5 @@
--- "RegenerationJob": what the application's table lacks. One ALTER, so that the table is rewritten once.
--- The clause IF NOT EXISTS leaves alone what is there; database/adopt.py has refused any column of another type.
+-- "RegenerationJob": adds the columns that the application's table lacks, in one ALTER, so that the table is rewritten once.
+-- IF NOT EXISTS keeps existing columns; adoption.py has refused any of another type.
 ALTER TABLE public."RegenerationJob"
     ADD COLUMN IF NOT EXISTS "outputRef" text,
     ADD COLUMN IF NOT EXISTS "errorJson" jsonb,
@@ -15,10 +15,10 @@ ALTER TABLE public."RegenerationJob"
 ALTER TABLE public."RegenerationJob"
     ALTER COLUMN status SET DEFAULT 'PENDING',
     ALTER COLUMN "createdAt" SET DEFAULT (now() AT TIME ZONE 'UTC'),
-    -- Half-filled pages leave room for the two transitions of a row beside it.
+    -- Leaves room on the page for a row's two transitions.
     SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
--- NOT VALID: rows from before us may be of any mix; every row written from now on is checked.
+-- NOT VALID: older rows can violate it; rows written from now on are checked.
 ALTER TABLE public."RegenerationJob"
     ADD CONSTRAINT "RegenerationJob_state_check" CHECK (
         CASE status
@@ -44,11 +44,23 @@ CREATE INDEX "RegenerationJob_group_idx"
     ON public."RegenerationJob" (type, "requestedBy", priority DESC, "createdAt", id)
     WHERE status = 'PENDING';
 
--- What runs: the claim counts it, the sweep reads it by age.
+-- RUNNING jobs: the claim counts them, the sweep reads them by age.
 CREATE INDEX "RegenerationJob_running_idx" ON public."RegenerationJob" ("lockedAt") WHERE status = 'RUNNING';
 
--- What ended, newest first: the mirror and the audit repair.
+-- Ended jobs: the mirror and the audit repair.
 CREATE INDEX "RegenerationJob_ended_idx" ON public."RegenerationJob" ("completedAt", id) WHERE "completedAt" IS NOT NULL;
 
 -- Keyset pages over everything.
 CREATE INDEX "RegenerationJob_list_idx" ON public."RegenerationJob" ("createdAt", id);
+
+-- Failed jobs are few among the ended, and a list of them must not read all others.
+CREATE INDEX "RegenerationJob_failed_idx" ON public."RegenerationJob" ("createdAt", id) WHERE status = 'FAILED';
+
+-- The retries of a job, oldest first. Retries are few, so the index is small, and "retryOf" never changes.
+CREATE INDEX "RegenerationJob_retryOf_idx" ON public."RegenerationJob" ("retryOf", "createdAt", id)
+    WHERE "retryOf" IS NOT NULL;
+
+-- PENDING jobs of another instruction version, which the claim fails. Almost always empty, so inserts and transitions pay only for
+-- the predicate.
+CREATE INDEX "RegenerationJob_version_idx" ON public."RegenerationJob" (id)
+    WHERE status = 'PENDING' AND coalesce("instructionJson" -> 'version' = '1', false) IS FALSE;

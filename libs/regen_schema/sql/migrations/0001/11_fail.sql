@@ -1,7 +1,7 @@
--- Refuses an errorJson that is not of the contract's shape (section 3).
+-- Refuses a malformed errorJson.
 CREATE FUNCTION public.regen_require_error(p_error jsonb) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog, public, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $regen$
 DECLARE
     v_fault text;
@@ -10,11 +10,11 @@ BEGIN
         WHEN jsonb_typeof(p_error) IS DISTINCT FROM 'object' THEN 'expected a JSON object'
         WHEN p_error ->> 'classification' IS NULL OR p_error ->> 'classification' NOT IN (
             'validation', 'capped', 'executor', 'timeout', 'resources', 'output', 'lost', 'cancelled', 'internal')
-            THEN format('classification: expected one of the contract''s, got %s', p_error -> 'classification')
+            THEN format('classification: expected a known one, got %s', p_error -> 'classification')
         WHEN jsonb_typeof(p_error -> 'retryable') IS DISTINCT FROM 'boolean' THEN 'retryable: expected true or false'
         WHEN jsonb_typeof(p_error -> 'message') IS DISTINCT FROM 'string' THEN 'message: expected a string'
         WHEN coalesce(jsonb_typeof(p_error -> 'detail'), 'object') <> 'object' THEN 'detail: expected a JSON object'
-        WHEN octet_length(p_error::text) > 16384 THEN 'expected 16 KiB at most'
+        WHEN octet_length(p_error::text) > 16384 THEN 'expected at most 16 KiB'
     END;
     IF v_fault IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'RG005', MESSAGE = 'errorJson: ' || v_fault;
@@ -22,12 +22,12 @@ BEGIN
 END
 $regen$;
 
--- RUNNING -> FAILED, said by the operator, for each of p_failures: {"id", "error", "condition", "podUid"?}. The condition
+-- RUNNING -> FAILED, by the operator, for each of p_failures: {"id", "error", "condition", "podUid"?}. The condition
 -- ("any", "no_fence", "fence_held_by" that pod) is checked under the row's lock, which a start needs too.
--- Answers per entry: failed; already (FAILED before with this very error); refused (not RUNNING, or the condition fails).
+-- Outcomes per entry: failed; already (FAILED before with this error); refused (not RUNNING, or the condition does not hold).
 CREATE FUNCTION public.regen_fail_v1(p_failures jsonb) RETURNS TABLE (id text, outcome text)
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, public, pg_temp
+SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -39,7 +39,7 @@ DECLARE
     v_errors jsonb;
     v_failed text[];
 BEGIN
-    PERFORM public.regen_require_read_committed();
+    PERFORM public.regen_begin_v1();
     IF jsonb_typeof(p_failures) IS DISTINCT FROM 'array' THEN
         RAISE EXCEPTION USING ERRCODE = 'RG005', MESSAGE = 'regen_fail_v1: expected p_failures to be an array';
     END IF;
@@ -56,9 +56,9 @@ BEGIN
 
     PERFORM 1 FROM public."RegenerationJob" j
     WHERE j.id = ANY (ARRAY(SELECT f ->> 'id' FROM jsonb_array_elements(p_failures) f))
-    ORDER BY j.id FOR NO KEY UPDATE; -- one order for all callers, so that none waits for another in a ring
+    ORDER BY j.id FOR NO KEY UPDATE; -- one order for all callers, so that they cannot deadlock
 
-    -- Under the locks: which of the conditions hold. Of two entries for one job the first speaks.
+    -- Under the locks: which conditions hold. Of two entries for one job the first counts.
     SELECT coalesce(jsonb_object_agg(w.id, w.error), '{}') INTO v_errors
     FROM (
         SELECT DISTINCT ON (f.value ->> 'id') f.value ->> 'id' AS id, f.value -> 'error' AS error

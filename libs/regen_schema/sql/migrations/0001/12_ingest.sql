@@ -1,14 +1,14 @@
--- A PENDING row for a custom resource. The same key with an equal instruction is the row that is there (existing), with
--- another instruction it is refused; p_id names a new row and is not used otherwise.
+-- Inserts a PENDING row for a custom resource. A row with the same key and an equal instruction is existing; with another
+-- instruction the call is refused. p_id is the id of a new row only.
 CREATE FUNCTION public.regen_ingest_v1(
     p_id text, p_instruction jsonb, p_priority integer, p_requested_by text, p_idempotency_key text, p_retry_of text
 ) RETURNS TABLE (id text, outcome text, status public."RegenerationJobStatus")
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, public, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $regen$
 #variable_conflict use_column
 BEGIN
-    PERFORM public.regen_require_read_committed();
+    PERFORM public.regen_begin_v1();
     RETURN QUERY
     INSERT INTO public."RegenerationJob" AS j
         (id, "instructionJson", priority, "requestedBy", "idempotencyKey", "retryOf")
@@ -18,7 +18,7 @@ BEGIN
     IF FOUND THEN
         RETURN;
     END IF;
-    -- A new statement sees the row that was in the way, committed a moment ago at the latest.
+    -- A new statement sees the conflicting row, which is committed by now.
     RETURN QUERY
     SELECT j.id::text, CASE WHEN j."instructionJson" = p_instruction
                              AND j."idempotencyKey" IS NOT DISTINCT FROM p_idempotency_key

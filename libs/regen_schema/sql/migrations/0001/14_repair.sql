@@ -1,5 +1,5 @@
--- What the rows, fences and outputs say has happened: one row per event that the audit trail must hold (rule R10). Rows
--- that had ended before regen was there carry the event REGEN_JOB_ADOPTED instead.
+-- The events that the rows, fences and outputs require, one row each (R10). Rows that had ended before regen was installed have the
+-- event REGEN_JOB_ADOPTED instead.
 CREATE VIEW public."RegenerationLifecycle" AS
     SELECT j.id AS "jobId", 1 AS step, 'REGEN_JOB_LOCKED' AS event, 'RUNNING'::public."RegenerationJobStatus" AS status,
            j."lockedAt" AS at, public.regen_audit_detail_v1('RUNNING', j.type, j.priority, j."outputRef", j."errorJson") AS detail
@@ -13,10 +13,10 @@ CREATE VIEW public."RegenerationLifecycle" AS
            public.regen_audit_detail_v1(j.status, j.type, j.priority, j."outputRef", j."errorJson")
     FROM public."RegenerationJob" j WHERE j.status IN ('COMPLETED', 'FAILED');
 
--- The jobs that run, or ended since p_since (UTC).
+-- The jobs that are RUNNING, or ended since p_since (UTC).
 CREATE FUNCTION public.regen_recent_v1(p_since timestamp) RETURNS text[]
 LANGUAGE sql STABLE
-SET search_path = pg_catalog, public, pg_temp
+SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 SET jit = off
 AS $regen$
@@ -26,13 +26,15 @@ AS $regen$
         SELECT j.id FROM public."RegenerationJob" j WHERE j."completedAt" >= p_since)
 $regen$;
 
--- Adds up to p_limit missing events of committed transitions, from the rows' own stamps, each with detail.repaired = true.
--- With p_since (UTC) it looks only at jobs that run or ended since then: the sweep's cheap form; without, at every job.
--- A job whose row is locked just now is left for the next call.
+-- Adds up to p_limit missing events of committed transitions, with the rows' own times and detail.repaired = true.
+-- With p_since (UTC) it reads only jobs that are RUNNING or ended since then, which is what the sweep calls; without, every job.
+-- A job whose row is locked is left for the next call.
+-- REGEN_JOB_ADOPTED replaces the events before the adoption: all of them for an ended row, the claim for a RUNNING one, none for a
+-- PENDING one (expected_events in regen_verify/trail.py is the same rule).
 CREATE FUNCTION public.regen_audit_repair_v1(p_limit integer, p_since timestamp DEFAULT NULL)
 RETURNS TABLE ("jobId" text, event text)
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, public, pg_temp
+SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $regen$
 #variable_conflict use_column
@@ -40,7 +42,7 @@ DECLARE
     m record;
     v_ids text[];
 BEGIN
-    PERFORM public.regen_require_read_committed();
+    PERFORM public.regen_begin_v1();
     IF p_limit IS NULL OR p_limit < 1 THEN
         RAISE EXCEPTION USING ERRCODE = 'RG005', MESSAGE = format(
             'regen_audit_repair_v1: expected p_limit of 1 or more, got %s', p_limit);
@@ -52,12 +54,14 @@ BEGIN
         SELECT l.* FROM public."RegenerationLifecycle" l
         WHERE p_since IS NULL AND NOT EXISTS (
             SELECT FROM public."AuditEvent" e
-            WHERE e."jobId" = l."jobId" AND e.event IN (l.event, 'REGEN_JOB_ADOPTED'))
+            WHERE e."jobId" = l."jobId" AND (e.event = l.event OR e.event = 'REGEN_JOB_ADOPTED' AND (
+                e.status IN ('COMPLETED', 'FAILED') OR e.status = 'RUNNING' AND l.event = 'REGEN_JOB_LOCKED')))
         UNION ALL
         SELECT l.* FROM public."RegenerationLifecycle" l
         WHERE p_since IS NOT NULL AND l."jobId" = ANY (v_ids) AND NOT EXISTS (
             SELECT FROM public."AuditEvent" e
-            WHERE e."jobId" = l."jobId" AND e.event IN (l.event, 'REGEN_JOB_ADOPTED'))
+            WHERE e."jobId" = l."jobId" AND (e.event = l.event OR e.event = 'REGEN_JOB_ADOPTED' AND (
+                e.status IN ('COMPLETED', 'FAILED') OR e.status = 'RUNNING' AND l.event = 'REGEN_JOB_LOCKED')))
         ORDER BY "jobId", step LIMIT p_limit
     LOOP
         PERFORM 1 FROM public."RegenerationJob" j WHERE j.id = m."jobId" FOR NO KEY UPDATE SKIP LOCKED;

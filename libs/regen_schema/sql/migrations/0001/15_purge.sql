@@ -1,17 +1,17 @@
--- The retention routine, the owner's alone: deletes all rows of terminal jobs that ended before p_before (UTC, a day ago or
--- more), together and after they were exported, and records each. p_jobs: [{"id", "sha256", "events"}]: the digest of the
--- job's line in the export, and how many audit events it holds, since the sweep may have added one meanwhile.
--- Answers per entry: purged; already (purged before); refused (no such job, not terminal, too young, other events).
+-- Deletes all rows of terminal jobs that ended before p_before (UTC, at least a day ago), after their export, and records each.
+-- For the roles of retention and owner. p_jobs: [{"id", "sha256", "events"}]: the digest of the job's line in the export, and the
+-- number of audit events in it, since the sweep can add one after the export.
+-- Outcomes per entry: purged; already (purged before); refused (no such job, not terminal, too recent, other events).
 CREATE FUNCTION public.regen_purge_v1(p_jobs jsonb, p_before timestamp) RETURNS TABLE (id text, outcome text)
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, public, pg_temp
+SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $regen$
 #variable_conflict use_column
 DECLARE
     v_ids text[];
 BEGIN
-    PERFORM public.regen_require_read_committed();
+    PERFORM public.regen_begin_v1();
     IF jsonb_typeof(p_jobs) IS DISTINCT FROM 'array' OR p_before IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'RG005', MESSAGE = 'regen_purge_v1: expected an array and a time';
     END IF;

@@ -1,17 +1,16 @@
--- The audit trail (rule R10): one event per transition and per fence, each job's events a hash chain.
--- An event's time is the stamp of the row that it speaks of, so that a repaired event says the same.
--- The first two functions have no search_path of their own, so that they are inlined: 40 µs per event less. Nobody may call
--- them but their owner's functions, which have one.
+-- The audit trail (R10): one event per transition and per fence; each job's events form a hash chain.
+-- An event has the time of the row that it is about, so that a repaired event equals the missing one.
+-- The first two functions have SQL-standard bodies: their names are resolved when they are created, so they need no search_path
+-- and are inlined, which saves 40 µs per event.
 
--- The hash of an event: SHA-256, 64 hex digits, over a fixed serialisation that audit.py recomputes: a version, then each
--- field as <bytes of UTF-8>:<text>, or - where there is none, each followed by a comma. The time is UTC in ISO 8601 with
--- milliseconds, the detail is PostgreSQL's text of the jsonb value.
+-- The hash of an event: SHA-256, 64 hex digits, over a fixed serialization that regen_core/audit_chain.py recomputes: a version,
+-- then each field as <bytes of UTF-8>:<text>, or - if null, each followed by a comma. The time is UTC in ISO 8601 with
+-- milliseconds; the detail is PostgreSQL's text of the jsonb value.
 CREATE FUNCTION public.regen_audit_hash_v1(
     p_prev text, p_event text, p_job_id text, p_status text, p_actor text, p_at text, p_detail text
 ) RETURNS text
 LANGUAGE sql STABLE
-AS $regen$
-    SELECT encode(sha256(convert_to(
+RETURN encode(sha256(convert_to(
         'regen-audit-1,'
         || coalesce(octet_length(p_prev) || ':' || p_prev, '-') || ','
         || octet_length(p_event) || ':' || p_event || ','
@@ -19,29 +18,26 @@ AS $regen$
         || octet_length(p_status) || ':' || p_status || ','
         || octet_length(p_actor) || ':' || p_actor || ','
         || octet_length(p_at) || ':' || p_at || ','
-        || octet_length(p_detail) || ':' || p_detail || ',', 'UTF8')), 'hex')
-$regen$;
+        || octet_length(p_detail) || ':' || p_detail || ',', 'UTF8')), 'hex');
 
--- What a job's columns say of its transition to p_status.
+-- The detail of the event for a job's transition to p_status.
 CREATE FUNCTION public.regen_audit_detail_v1(
     p_status public."RegenerationJobStatus", p_type text, p_priority integer, p_output_ref text, p_error jsonb
 ) RETURNS jsonb
 LANGUAGE sql STABLE
-AS $regen$
-    SELECT CASE p_status
+RETURN CASE p_status
         WHEN 'RUNNING' THEN jsonb_build_object('type', p_type, 'priority', p_priority)
         WHEN 'COMPLETED' THEN jsonb_build_object('outputRef', p_output_ref)
         ELSE jsonb_build_object('classification', p_error -> 'classification', 'retryable', p_error -> 'retryable')
-    END
-$regen$;
+    END;
 
--- Appends one event to each of the jobs' chains; the arrays belong together by place, and no job is in them twice.
+-- Appends one event to the chain of each job. The arrays belong together by position, and each job occurs once.
 -- The caller holds the jobs' rows FOR NO KEY UPDATE, so that no chain can fork.
 CREATE FUNCTION public.regen_audit_emit_v1(
     p_events text[], p_job_ids text[], p_statuses public."RegenerationJobStatus"[], p_at timestamp(3)[], p_details jsonb[]
 ) RETURNS void
 LANGUAGE sql
-SET search_path = pg_catalog, public, pg_temp
+SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $regen$
     WITH happened AS MATERIALIZED (
@@ -56,11 +52,13 @@ AS $regen$
     FROM happened h
 $regen$;
 
--- After each statement that moved jobs: their events. Never blocks or fails the transition: where this insert fails there
--- is a warning, and regen_audit_repair_v1 adds the events later.
+-- Emits the events of each statement that moved jobs. It never blocks or fails the transition: if the insert fails, or waits for the
+-- audit table longer than lock_timeout, it raises a warning, and regen_audit_repair_v1 adds the events later. Without its own
+-- lock_timeout it would wait for the caller's statement timeout, an error that undoes the transition.
 CREATE FUNCTION public.regen_audit_transitions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, public, pg_temp
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '500ms'
 AS $regen$
 BEGIN
     PERFORM public.regen_audit_emit_v1(
@@ -78,11 +76,12 @@ EXCEPTION WHEN OTHERS THEN
 END
 $regen$;
 
--- The same for fences.
+-- Emits the events of new fences.
 CREATE FUNCTION public.regen_audit_fences() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, public, pg_temp
+SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
+SET lock_timeout = '500ms'
 AS $regen$
 BEGIN
     PERFORM 1 FROM public."RegenerationJob" j

@@ -1,5 +1,5 @@
--- "User" and "Plan": the application's own tables. It writes them; we read a few columns and own them only where we make
--- them. Where they are there already, database/adopt_plans.py has looked at them and IF NOT EXISTS leaves them alone.
+-- "User" and "Plan" belong to the application, which writes them; regen reads a few columns, and owns them only if it created them.
+-- adoption_plans.py has checked existing ones, and IF NOT EXISTS leaves them as they are.
 CREATE TABLE IF NOT EXISTS public."User" (
     id text PRIMARY KEY,
     subject text NOT NULL UNIQUE,

@@ -1,4 +1,4 @@
-"""The job table (new, or the application's), fence, outputs, audit trail, guards and functions.
+"""The whole schema: the job table (new, or the application's), fence, outputs, audit trail, guards and functions.
 
 Revision ID: 0001
 Revises: nothing
@@ -24,7 +24,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Makes or adopts the job table, then everything around it; the order of the scripts is their number."""
+    """Creates or adopts the job table, then creates the rest; the scripts run in the order of their names."""
     connection = _psycopg(op.get_bind())
     adopt.make_table_if_missing(connection)
     plan = adopt.plan(connection)
@@ -37,12 +37,12 @@ def upgrade() -> None:
 
 
 def _psycopg(bind: Connection) -> psycopg.Connection[Any]:
-    """The driver's connection: our scripts hold many statements, and ``%`` that is no placeholder."""
-    driver: psycopg.Connection[Any] = bind.connection.driver_connection  # type: ignore[assignment] # what migrate made
+    """Return the driver's connection: a script has many statements, and ``%`` that is not a placeholder."""
+    driver: psycopg.Connection[Any] = bind.connection.driver_connection  # type: ignore[assignment]
     return driver
 
 
 def downgrade() -> None:
-    """Refused: jobs, outputs and audit events are kept."""
-    msg = "regen migrate: expected an upgrade; a downgrade would drop jobs, outputs and audit events"
+    """Refused: it would drop jobs, outputs and audit events."""
+    msg = "regen migrate: a downgrade is not supported: it would drop jobs, outputs and audit events"
     raise NotImplementedError(msg)
