@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from regen_operator.telemetry.metrics import Metrics
 
 log = structlog.get_logger("regen.dispatcher")
+
+LOCK_WARNING_SECONDS: Final = 5.0
+"""A claim takes milliseconds."""
 
 
 class Dispatcher:
@@ -48,6 +51,7 @@ class Dispatcher:
         self._changed = changed
         self._poll_seconds = poll_seconds
         self._hint = asyncio.Event()
+        self._blocked_since: float | None = None
         self.last_success: float | None = None
         """``time.monotonic()`` of the last time that every eligible job was claimed."""
 
@@ -60,8 +64,8 @@ class Dispatcher:
         while True:
             self._hint.clear()
             try:
-                await self.drain()
-                self.last_success = time.monotonic()
+                if await self.drain() or not await self._is_blocked():
+                    self.last_success = time.monotonic()
             except RegenError as error:
                 log.warning("claim failed, will retry", error=error.message, retry_in=self._poll_seconds)
                 await asyncio.sleep(self._poll_seconds)
@@ -71,6 +75,25 @@ class Dispatcher:
                     await self._hint.wait()
             except TimeoutError:
                 continue
+
+    async def _is_blocked(self) -> bool:
+        """Return whether another transaction holds the claim's lock, so that finding no job means nothing.
+
+        Two leaders can overlap for a moment. A lock held for ``LOCK_WARNING_SECONDS`` belongs to a hung session: it is
+        logged, and since ``last_success`` ages, the replica becomes unready.
+        """
+        if not await self._database.claim_held():
+            self._blocked_since = None
+            self._metrics.claim_blocked.set(0)
+            return False
+        now = time.monotonic()
+        if self._blocked_since is None:
+            self._blocked_since = now
+        blocked = now - self._blocked_since
+        self._metrics.claim_blocked.set(blocked)
+        if blocked >= LOCK_WARNING_SECONDS:
+            log.warning("claim blocked, another transaction holds its lock", blocked_seconds=round(blocked, 1))
+        return True
 
     async def drain(self) -> int:
         """Claims batches until no job is eligible. Returns the number of claimed jobs.

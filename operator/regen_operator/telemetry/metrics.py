@@ -85,6 +85,11 @@ class Metrics:
             "1 if notifications of the database arrive, 0 if jobs are found only by polling.",
             registry=registry,
         )
+        self.claim_blocked = Gauge(
+            "regen_operator_claim_blocked_seconds",
+            "How long another transaction has held the claim's lock; 0 while the claim gets it.",
+            registry=registry,
+        )
         self.launching = Gauge(
             "regen_operator_launching", "0 while claims are paused because a launch failed, else 1.", registry=registry
         )
