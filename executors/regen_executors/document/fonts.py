@@ -16,7 +16,9 @@ from regen_executors.fonts import Glyphs, given_fonts
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_TYPST: Final = ("Libertinus Serif", "New Computer Modern", "DejaVu Sans Mono")
+_TEXT: Final = "Libertinus Serif"
+_LAST: Final = ("New Computer Modern", "DejaVu Sans Mono")
+"""Typst's other fonts; behind the shipped ones, since the letters of other scripts are better there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def document_fonts(folder: Path, names: Sequence[str], sources: Mapping[str, Pat
     given = {name: _face(by_name[_file_name(index)], files[index].path) for index, name in enumerate(names)}
     own = [info.family for index in range(len(files)) for info in by_name[_file_name(index)]]
     fallback = [info.family for path in glyphs.paths[len(files) :] for info in by_name[path.name]]
-    return DocumentFonts(glyphs, found, tuple(dict.fromkeys([*_TYPST, *own, *fallback])), given)
+    return DocumentFonts(glyphs, found, tuple(dict.fromkeys([_TEXT, *own, *fallback, *_LAST])), given)
 
 
 def _file_name(index: int) -> str:

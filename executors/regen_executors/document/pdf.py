@@ -66,6 +66,7 @@ def _document(
         "toc": toc,
         "headings": {f"h:{heading.anchor}": heading.text for heading in parsed.headings},
         "logo": _logo_node(inputs.style, logo, width) if logo is not None else None,
+        "remarks": [],
         "notice": "",
         "style": _style(inputs.style, fonts),
         "body": body,

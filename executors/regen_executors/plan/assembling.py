@@ -1,12 +1,12 @@
 """A curriculum and the inputs to a whole plan: ids, totals, scope, weeks and dates.
 
 The rule for a deadline that leaves too little room, as documented: optional lessons go first, the last of them before the
-others; then lessons from the end of the plan. What remains therefore never needs what went.
+others; then lessons from the end of the plan, a project as a whole. What remains therefore never needs what went.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +16,6 @@ from regen_executors.plan.schedule import DAYS, Weeks, pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import date
 
     from regen_executors.plan.inputs import PlanInputs
     from regen_executors.plan.model import Curriculum, DraftModule, Provider
@@ -26,8 +25,10 @@ DEADLINE: Final = "inputs.deadlineDate"
 WHOLE: Final = "Every lesson of this plan fits."
 REDUCED: Final = (
     "The deadline leaves no room for every lesson at this many hours a week. Optional lessons were left out first, then "
-    "lessons from the end of the plan, so that nothing that remains needs what was left out."
+    "lessons from the end of the plan, a project only as a whole, so that nothing that remains needs what was left out."
 )
+MAX_DAILY_MINUTES: Final = 6 * 60
+"""Minutes a day above which a plan warns that they are not realistic."""
 
 
 def assembled(inputs: PlanInputs, curriculum: Curriculum, provider: Provider) -> Plan:
@@ -38,7 +39,8 @@ def assembled(inputs: PlanInputs, curriculum: Curriculum, provider: Provider) ->
         ValueError: the curriculum breaks a rule of ``model``.
     """
     whole = tuple(_module(draft) for draft in curriculum.modules)
-    kept, pieces = _fitting(inputs, [lesson for module in whole for lesson in module.lessons])
+    at_once = frozenset(draft.id for draft in curriculum.modules if draft.whole)
+    kept, pieces = _fitting(inputs, whole, at_once)
     omitted = tuple(_omitted(whole, kept))
     modules = tuple(_without(whole, kept))
     weeks = tuple(_weeks(inputs, pieces))
@@ -56,6 +58,7 @@ def assembled(inputs: PlanInputs, curriculum: Curriculum, provider: Provider) ->
         notes=inputs.notes,
         provider=provider,
         assumed=curriculum.assumed,
+        remarks=(*_passed(inputs), *curriculum.remarks, *_unrealistic(inputs)),
         totals=Totals(minutes=minutes, modules=len(modules), lessons=len(kept), weeks=len(weeks)),
         scope=Scope(reduced=bool(omitted), explanation=REDUCED if omitted else WHOLE, omitted=omitted),
         modules=modules,
@@ -89,15 +92,18 @@ def _module(draft: DraftModule) -> Module:
     )
 
 
-def _fitting(inputs: PlanInputs, lessons: Sequence[Lesson]) -> tuple[frozenset[str], list[Piece]]:
-    """The ids of the lessons that the weeks hold, and their pieces: what remains when as few as possible went."""
-    weeks = _capacity(inputs)
-    going = [lesson.id for lesson in reversed(lessons) if lesson.optional]
-    going += [lesson.id for lesson in reversed(lessons) if not lesson.optional]
-    for gone in range(len(going)):
-        out = frozenset(going[:gone])
+def _fitting(inputs: PlanInputs, modules: Sequence[Module], at_once: frozenset[str]) -> tuple[frozenset[str], list[Piece]]:
+    """The ids of the lessons that the weeks hold, and their pieces: what remains when as few as possible went.
+
+    The modules in ``at_once`` go with all their lessons, or with none.
+    """
+    weeks = capacity(inputs)
+    lessons = [lesson for module in modules for lesson in module.lessons]
+    out: frozenset[str] = frozenset()
+    for going in [frozenset[str](), *_steps(modules, at_once)]:
+        out |= going
         kept = [(lesson.id, lesson.minutes) for lesson in lessons if lesson.id not in out]
-        pieces = pack(kept, weeks)
+        pieces = pack(kept, weeks) if kept else None
         if pieces is not None:
             return frozenset(name for name, _ in kept), pieces
     first = next((lesson for lesson in lessons if not lesson.optional), lessons[0])
@@ -108,13 +114,58 @@ def _fitting(inputs: PlanInputs, lessons: Sequence[Lesson]) -> tuple[frozenset[s
     )
 
 
-def _capacity(inputs: PlanInputs) -> Weeks:
+def _steps(modules: Sequence[Module], at_once: frozenset[str]) -> list[frozenset[str]]:
+    """What goes, step by step: ids of lessons that go together."""
+    backward = [(module, lesson) for module in reversed(modules) for lesson in reversed(module.lessons)]
+    optional = [frozenset({lesson.id}) for module, lesson in backward if lesson.optional and module.id not in at_once]
+    needed: list[frozenset[str]] = []
+    for module, lesson in backward:
+        if module.id in at_once:
+            together = frozenset(one.id for one in module.lessons)
+            needed += [together] if not needed or needed[-1] != together else []
+        elif not lesson.optional:
+            needed.append(frozenset({lesson.id}))
+    return [*optional, *needed]
+
+
+def capacity(inputs: PlanInputs) -> Weeks:
+    """The minutes that the learner has in each week.
+
+    Raises:
+        InvalidInput: the deadline lies before the start.
+    """
     minutes = inputs.weekly_hours * 60
     if inputs.start_date is None or inputs.deadline_date is None:
         return Weeks(minutes)
     if inputs.deadline_date < inputs.start_date:
         raise InvalidInput(DEADLINE, "expected a time after startDate")
     return Weeks.between(minutes, inputs.start_date.date(), inputs.deadline_date.date())
+
+
+def _passed(inputs: PlanInputs) -> tuple[str, ...]:
+    """A remark on dates that lie before the learner's day."""
+    if inputs.today is None:
+        return ()
+    today = date.fromisoformat(inputs.today)
+    if inputs.deadline_date is not None and inputs.deadline_date.date() < today:
+        return (f"The deadline of this plan, {inputs.deadline_date.date()}, has passed. Choose new dates.",)
+    if inputs.start_date is not None and inputs.start_date.date() < today:
+        return (f"This plan starts on {inputs.start_date.date()}, which has passed. Choose a new start, or catch up first.",)
+    return ()
+
+
+def _unrealistic(inputs: PlanInputs) -> tuple[str, ...]:
+    """A remark on weekly hours that ask for more than most people can learn in a day."""
+    daily = inputs.weekly_hours * 60 // 7
+    if daily <= MAX_DAILY_MINUTES:
+        return ()
+    hours, minutes = divmod(daily // 5 * 5, 60)
+    told = f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    remark = (
+        f"{inputs.weekly_hours} hours a week are {told} a day, every day. That is not realistic for most people: choose fewer "
+        "hours a week, or a later deadline."
+    )
+    return (remark,)
 
 
 def _omitted(modules: Sequence[Module], kept: frozenset[str]) -> Iterator[Omitted]:

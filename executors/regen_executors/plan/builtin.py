@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from regen_executors.plan.catalogue import GENERIC, LEVELS, methods, topic
-from regen_executors.plan.matching import catalogue_topics, named_subject
+from regen_executors.plan.catalogue import GENERIC, LEVELS, TOPICS, methods, topic
+from regen_executors.plan.matching import named_subject, subjects
 from regen_executors.plan.model import Curriculum, DraftLesson, DraftModule, Provider, Resource, Step
+from regen_executors.plan.practice import extended
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,25 +29,38 @@ class BuiltinProvider:
         return Provider(name="builtin", model=None)
 
     def curriculum(self, inputs: PlanInputs) -> Curriculum:
-        """The modules of every subject that the topic names, one subject after the other."""
-        subjects = catalogue_topics(inputs.topic)
+        """The modules of every subject that the topic names, one subject after the other; more practice where time is left."""
+        found = subjects(inputs.topic)
         assumed: list[str] = []
+        remarks: list[str] = []
         modules: list[DraftModule] = []
-        for number, (words, name) in enumerate(subjects, start=1):
-            prefix = f"s{number}-" if len(subjects) > 1 else ""
-            writing = _Writing(inputs, named_subject(words), prefix)
-            entry = topic(name or GENERIC)
+        for number, subject in enumerate(found, start=1):
+            prefix = f"s{number}-" if len(found) > 1 else ""
+            named = named_subject(subject.words)
+            writing = _Writing(inputs, named, prefix, is_research=subject.topic is None)
+            entry = topic(subject.topic or GENERIC)
             modules += writing.modules(entry)
             assumed += writing.assumed(entry)
-        return Curriculum(assumed=tuple(assumed), modules=tuple(modules))
+            remarks += subject.remarks if subject.topic is not None else [_unknown(named)]
+        modules, spare = extended(inputs, modules)
+        return Curriculum(assumed=tuple(assumed), remarks=(*remarks, *spare), modules=tuple(modules))
+
+
+def _unknown(subject: str) -> str:
+    known = ", ".join(topic(name).title for name in TOPICS)
+    return (
+        f"The catalogue has no lessons on “{subject}”. This is a research plan: it says how to find, order and practise what "
+        f"there is to learn, and leaves the content to sources that you choose. The catalogue has lessons on: {known}."
+    )
 
 
 class _Writing:
     """The modules of one subject at one level and in one style. ``{topic}`` stands for the subject's words."""
 
-    def __init__(self, inputs: PlanInputs, subject: str, prefix: str) -> None:
+    def __init__(self, inputs: PlanInputs, subject: str, prefix: str, *, is_research: bool) -> None:
         self._level: SkillLevel = inputs.skill_level
         self._method: MethodEntry = methods().styles[inputs.learning_style]
+        self._steps = methods().research if is_research else self._method.steps
         self._places: Mapping[str, str] = {"topic": subject}
         self._prefix = prefix
 
@@ -73,6 +87,7 @@ class _Writing:
             prerequisites=tuple(self._prefix + name for name in wanted),
             lessons=tuple(self._lesson(lesson) for lesson in self._lessons(module)),
             resources=self._resources(module.resources),
+            whole=module.whole,
         )
 
     def _lessons(self, module: ModuleEntry) -> list[LessonEntry]:
@@ -83,10 +98,10 @@ class _Writing:
 
     def _lesson(self, lesson: LessonEntry) -> DraftLesson:
         texts = {name: _filled(getattr(lesson, name), self._places) for name in ("title", "objective", "task")}
-        shares = [step.share for step in self._method.steps]
+        shares = [step.share for step in self._steps]
         steps = tuple(
             Step(kind=step.kind, minutes=minutes, text=_filled(step.text[self._level], texts))
-            for step, minutes in zip(self._method.steps, _shared(self._minutes(lesson), shares), strict=True)
+            for step, minutes in zip(self._steps, _shared(self._minutes(lesson), shares), strict=True)
         )
         check = _filled(lesson.check, self._places)
         return DraftLesson(

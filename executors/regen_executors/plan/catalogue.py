@@ -18,6 +18,7 @@ from regen_executors.plan.inputs import LearningStyle, SkillLevel  # noqa: TC001
 LEVELS: Final[tuple[SkillLevel, ...]] = ("beginner", "intermediate", "advanced")
 TOPICS: Final = (
     "python",
+    "python-data",
     "sql",
     "web",
     "machine-learning",
@@ -62,20 +63,30 @@ class ResourcesEntry(_Entry):
 
 
 class ModuleEntry(_Entry):
-    """A module, with the ids of those that come before it."""
+    """A module, with the ids of those that come before it. One that is ``whole`` is cut as a whole or not at all."""
 
     id: str
     title: str
     goal: str
     requires: tuple[str, ...] = ()
+    whole: bool = False
     lessons: Annotated[tuple[LessonEntry, ...], Field(min_length=1)]
     resources: ResourcesEntry
 
 
 class TopicEntry(_Entry):
-    """A topic. ``phrases`` are the words by which a learner names it, in lower case."""
+    """A topic.
 
+    Attributes:
+        title: its name, as the plan tells it.
+        phrases: the words by which a learner names it, in lower case, in any language.
+        related: the words for what builds on it and has no lessons of its own; the plan says so.
+        modules: what is learnt.
+    """
+
+    title: str
     phrases: tuple[str, ...]
+    related: tuple[str, ...] = ()
     modules: Annotated[tuple[ModuleEntry, ...], Field(min_length=1)]
 
 
@@ -95,9 +106,10 @@ class MethodEntry(_Entry):
 
 
 class MethodsEntry(_Entry):
-    """All learning styles."""
+    """All learning styles, and how the lessons of a research plan are spent in any style."""
 
     styles: dict[LearningStyle, MethodEntry]
+    research: Annotated[tuple[StepEntry, ...], Field(min_length=1)]
 
 
 @cache

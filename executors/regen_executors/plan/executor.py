@@ -20,10 +20,10 @@ class PlanExecutor:
     """A learning plan as JSON and PDF. The inputs are ``PlanInputs``, the JSON is ``Plan``."""
 
     type: ClassVar[str] = "plan_regeneration"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def run(self, instruction: Instruction) -> ExecutionResult:
-        """Makes ``plan.json`` and ``plan.pdf``.
+        """Creates ``plan.json`` and ``plan.pdf``.
 
         Raises:
             InvalidInput: an input is wrong, or the deadline leaves no room for a single lesson.

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - as above
 
 from regen_executors.plan.inputs import LearningStyle, SkillLevel  # noqa: TC001 - pydantic reads them at run time
 
@@ -67,10 +68,16 @@ class DraftModule(_Part):
     prerequisites: Annotated[tuple[Id, ...], Field(max_length=20)]
     lessons: Annotated[tuple[DraftLesson, ...], Field(min_length=1, max_length=30)]
     resources: Annotated[tuple[Resource, ...], Field(min_length=1, max_length=12)]
+    whole: SkipJsonSchema[bool] = False
+    """Whether it is left out as a whole, as a project is, where a deadline is near."""
 
 
 class Curriculum(_Part):
     """What a provider answers: modules in the order in which they are learnt; ``assumed`` is known at this level already."""
+
+    # Without a schema, like DraftModule.whole: a model that writes lessons is not asked for it.
+    remarks: SkipJsonSchema[Annotated[tuple[Line, ...], Field(max_length=20)]] = ()
+    """What the plan says at its head, such as that the topic is not known."""
 
     assumed: Annotated[tuple[Line, ...], Field(max_length=40)]
     modules: Annotated[tuple[DraftModule, ...], Field(min_length=1, max_length=40)]
@@ -120,7 +127,7 @@ class Week(_Part):
 
 
 class Provider(_Part):
-    """Who wrote the lessons; ``model`` is null for the catalogue that ships with the executor."""
+    """Who wrote the lessons; ``model`` is null for a catalogue."""
 
     name: Literal["builtin", "openai"]
     model: Line | None
@@ -166,6 +173,9 @@ class Plan(_Part):
     notes: Annotated[str, Field(max_length=2000)]
     provider: Provider
     assumed: tuple[Line, ...]
+    remarks: tuple[Line, ...] = Field(
+        description="What the learner has to know first, such as a topic without lessons, or hours that are not realistic."
+    )
     totals: Totals
     scope: Scope
     modules: Annotated[tuple[Module, ...], Field(min_length=1)]

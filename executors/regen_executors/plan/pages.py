@@ -39,6 +39,7 @@ def _document(plan: Plan) -> Node:
             f"For {_article(plan.skill_level)}, {plan.weekly_hours} {week} a week, {_STYLES[plan.learning_style]}"
         ),
         "byline": _text(_dates(plan)) if _dates(plan) else [],
+        "remarks": [_text(remark) for remark in plan.remarks],
         "authors": [],
         "lang": "en",
         "region": None,
@@ -78,7 +79,7 @@ def _overview(plan: Plan) -> list[Node]:
             _bullets(f"{one.title} ({one.module}), {_hours(one.minutes)}" for one in plan.scope.omitted),
         ]
     if plan.assumed:
-        nodes += [_paragraph("You are taken to know:"), _bullets(plan.assumed)]
+        nodes += [_paragraph("This plan takes for granted that you know:"), _bullets(plan.assumed)]
     if plan.notes:
         nodes += [_heading(1, "Your notes", "notes")]
         nodes += [_paragraph(" ".join(part.split())) for part in re.split(r"\n\s*\n", plan.notes)]

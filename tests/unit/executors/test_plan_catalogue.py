@@ -8,7 +8,7 @@ from importlib.resources import files
 import pytest
 
 from regen_executors.plan.catalogue import GENERIC, TOPICS, methods, topic
-from regen_executors.plan.matching import catalogue_topics, named_subject
+from regen_executors.plan.matching import named_subject, subjects
 from tests.unit.executors.plans import LEVELS, NAMED, STYLES, plan_of
 
 EVERY = (*TOPICS, GENERIC)
@@ -85,6 +85,21 @@ def test_a_beginner_is_taken_to_know_nothing_and_others_what_is_left_out_below()
         ("machine learning for trading", "machine-learning"),
         ("conversational Spanish", "spanish"),
         ("public speaking for engineers", "public-speaking"),
+        ("Python for data analysis", "python-data"),
+        ("data analysis with Python", "python-data"),
+        ("learn pandas", "python-data"),
+        ("data analysis", "sql"),
+        ("Python lernen", "python"),
+        ("Ich möchte Python lernen", "python"),
+        ("aprender Python", "python"),
+        ("Python für Datenanalyse", "python-data"),
+        ("Maschinelles Lernen", "machine-learning"),
+        ("日本語で機械学習を学ぶ", "machine-learning"),
+        ("Statistik für Anfänger", "statistics"),
+        ("Danish", None),
+        ("state of the art", None),
+        ("State management", None),
+        ("typography", None),
         ("Spanish cooking", None),
         ("films of Monty Python", None),
         ("Java programming", None),
@@ -94,12 +109,68 @@ def test_a_beginner_is_taken_to_know_nothing_and_others_what_is_left_out_below()
     ],
 )
 def test_words_find_their_topic(words: str, found: str | None) -> None:
-    assert catalogue_topics(words) == [(words, found)]
+    assert [(one.words, one.topic) for one in subjects(words)] == [(words, found)]
+
+
+@pytest.mark.parametrize(
+    ("words", "found", "remark"),
+    [
+        ("Pyton", "python", "“Pyton” was read as “Python”."),
+        ("machine lerning", "machine-learning", "“lerning” was read as “learning”."),
+        ("Introduction to Statisitcs", "statistics", "“Statisitcs” was read as “Statistics”."),
+        (
+            "React",
+            "web",
+            "The catalogue has no lessons on “React” itself. This plan covers Web development, the nearest that it has.",
+        ),
+        ("Recat", "web", "“Recat” was read as “React”."),
+        ("Learn PyTorch", "machine-learning", "no lessons on “PyTorch” itself"),
+        ("Python for biologists", "python", "choose it “for biologists”"),
+        ("statistics with Python", "statistics", "The catalogue has lessons on Python too"),
+    ],
+)
+def test_what_the_lessons_do_not_cover_is_said(words: str, found: str, remark: str) -> None:
+    (subject,) = subjects(words)
+    assert subject.topic == found
+    assert any(remark in one for one in subject.remarks)
+    assert subject.remarks == plan_of(topic=words).remarks
+
+
+@pytest.mark.parametrize(
+    "words", ["Python", "Python lernen", "Python in 30 days", "Python for beginners", "HTML, CSS and JavaScript"]
+)
+def test_a_topic_that_is_covered_whole_needs_no_remark(words: str) -> None:
+    assert plan_of(topic=words).remarks == ()
+
+
+@pytest.mark.parametrize("words", ["beekeeping", "Java programming", "Python and chess"])
+def test_a_topic_without_lessons_says_so_first(words: str) -> None:
+    first = plan_of(topic=words).remarks[0]
+    assert first.startswith(f"The catalogue has no lessons on “{words.rpartition(' and ')[2]}”. This is a research plan")
+    assert "The catalogue has lessons on: Python, Python for data analysis, SQL and data analysis" in first
+
+
+def test_python_for_data_analysis_is_about_data() -> None:
+    plan = plan_of(topic="Python for data analysis")
+    text = plan.model_dump_json()
+    for word in ("NumPy", "pandas", "Matplotlib", "Group and summarise", "missing values"):
+        assert word in text
+    assert "type checker" not in text
+
+
+@pytest.mark.parametrize("words", [*NAMED, "Python for data analysis"])
+def test_an_advanced_learner_does_not_get_the_beginners_first_week(words: str) -> None:
+    beginner, advanced = (plan_of(topic=words, skillLevel=level, weeklyHours=5) for level in ("beginner", "advanced"))
+    first = {session.lesson for session in beginner.schedule[0].sessions}
+    titles = {lesson.title for module in beginner.modules for lesson in module.lessons if lesson.id in first}
+    if words != "interview prep":  # an applicant of any level reads the advert first
+        assert not titles & {lesson.title for module in advanced.modules for lesson in module.lessons}
+        assert titles <= set(advanced.assumed)
 
 
 def test_a_list_of_subjects_is_taken_apart() -> None:
-    assert catalogue_topics("SQL and Python") == [("SQL", "sql"), ("Python", "python")]
-    assert catalogue_topics("Python, chess") == [("Python", "python"), ("chess", None)]
+    found = [[(one.words, one.topic) for one in subjects(words)] for words in ("SQL and Python", "Python, chess")]
+    assert found == [[("SQL", "sql"), ("Python", "python")], [("Python", "python"), ("chess", None)]]
     modules = plan_of(topic="Python, chess").modules
     assert {module.id[:3] for module in modules} == {"s1-", "s2-"}
 

@@ -13,6 +13,7 @@ from regen_executors.plan import openai
 from regen_executors.plan.assembling import assembled
 from regen_executors.plan.builtin import BuiltinProvider
 from regen_executors.plan.inputs import plan_inputs
+from regen_executors.plan.model import Curriculum
 from regen_executors.plan.openai import MAX_ANSWER_BYTES, ProviderRefused
 from regen_executors.plan.provider import chosen_provider
 from tests.chat_server import CERTIFICATE, ChatServer, Handler, chat_server, completion
@@ -21,14 +22,17 @@ from tests.unit.executors.plans import GOOD
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from regen_executors.plan.model import Curriculum
 
 KEY = "sk-very-secret"
 INPUTS = plan_inputs({**GOOD, "notes": "I like chess", "startDate": "2026-01-05T00:00:00Z"})
 
 
 def _curriculum() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(BuiltinProvider().curriculum(INPUTS).model_dump_json(by_alias=True))
+    found: dict[str, Any] = json.loads(
+        BuiltinProvider().curriculum(INPUTS).model_dump_json(by_alias=True, exclude_defaults=True)
+    )
+    for module in found["modules"]:
+        module.pop("whole", None)
     return found
 
 
@@ -56,7 +60,7 @@ def _says(content: Any, **more: Any) -> Callable[[Handler], None]:
 def test_a_good_answer_becomes_a_plan() -> None:
     with chat_server(_says(_curriculum())) as server:
         curriculum = _ask(server)
-    assert curriculum == BuiltinProvider().curriculum(INPUTS)
+    assert curriculum == Curriculum.model_validate_json(json.dumps(_curriculum()))
     assert assembled(INPUTS, curriculum, BuiltinProvider().about).totals.minutes > 0
 
 
@@ -191,7 +195,7 @@ def test_a_server_that_is_not_there_may_be_later() -> None:
 def test_https_with_a_trusted_certificate_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     with chat_server(_says(_curriculum()), tls=True) as server:
-        assert _ask(server) == BuiltinProvider().curriculum(INPUTS)
+        assert _ask(server) == Curriculum.model_validate_json(json.dumps(_curriculum()))
 
 
 @pytest.mark.parametrize("slow", [Handler.silence, Handler.trickle])
