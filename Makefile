@@ -1,4 +1,4 @@
-# Every target sets up what it needs: a virtual environment in .venv, from hashed requirements.
+# Every target creates what it needs: a virtual environment in .venv from requirements with hashes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,35 +20,35 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml requirements/dev.txt
-	@echo "Making the virtual environment in $(VENV) (a minute or two, once)"
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	@echo "Creating the virtual environment in $(VENV); this takes a minute or two, once"
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is required; this is Python " + sys.version) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(STAMP) ## the whole system on this machine: real jobs, from rows to immutable files
+demo: $(STAMP) ## run the whole system on this machine: real jobs, from rows to files
 	@exec $(BIN)/python -m regen_demo
 
-dev: $(STAMP) ## the demo's stack, kept running; prints the kubeconfig to export
+dev: $(STAMP) ## start the demo's stack and keep it running; prints the kubeconfig to export
 	@exec $(BIN)/regen-stack up
 
-test: $(STAMP) ## every test that runs without a cluster; the last line says what was not proven
+test: $(STAMP) ## run every test that needs no cluster; the last line says what was not proven
 	env -u KUBECONFIG $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not cluster and not exhaustive" --not-proven $(ARGS)
 
-faults: $(STAMP) ## the whole fault suite; POINT=publish.after_manifest_put kills there alone, PAIRS=1 adds pairs of points, PAIRS=1/50 a share of them
+faults: $(STAMP) ## run the whole fault suite; POINT=publish.after_manifest_put kills at that point only, PAIRS=1 adds pairs of points, PAIRS=1/50 a share of them
 	env -u KUBECONFIG POINT=$(POINT) PAIRS=$(PAIRS) $(BIN)/python -m pytest tests/faults tests/integration/database/test_interrupted.py -n $(if $(POINT),0,$(WORKERS)) -v $(ARGS)
 
-soak: $(STAMP) ## N (200) small jobs under random faults, chosen by SEED (a new one, printed); ends with the invariants
+soak: $(STAMP) ## run N (200) small jobs under random faults chosen by SEED (random, printed), then check the invariants
 	env -u KUBECONFIG $(BIN)/python -m tests.faults.soak $(or $(N),200) $(if $(SEED),--seed $(SEED))
 
-lint: $(STAMP) ## format check, lint, types, import contracts
+lint: $(STAMP) ## check format, lint, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config pyproject.toml
 
-format: $(STAMP) ## format and mend what can be mended
+format: $(STAMP) ## format, and fix what can be fixed
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format --quiet .
 
@@ -56,32 +56,32 @@ $(BENCH_STAMP): $(STAMP) requirements/bench.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
-bench: $(BENCH_STAMP) ## benchmarks, each a table of ratios; NAMES="database launch" runs those alone
+bench: $(BENCH_STAMP) ## run the benchmarks, each a table of ratios; NAMES="database launch" runs only those
 	$(BIN)/python -m regen_bench $(NAMES)
 
-api-fuzz: $(STAMP) ## schemathesis over the OpenAPI document, EXAMPLES (1000) cases for each operation
+api-fuzz: $(STAMP) ## fuzz the API from its OpenAPI document, EXAMPLES (1000) cases for each operation
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/integration/api/test_openapi.py -s $(ARGS)
 
-cluster-test: $(STAMP) ## the end-to-end suite against the cluster that KUBECONFIG names
-	@test -n "$(KUBECONFIG)" || { echo "cluster-test: set KUBECONFIG to a test cluster's kubeconfig"; exit 2; }
+cluster-test: $(STAMP) ## run the end-to-end suite on the cluster that KUBECONFIG names
+	@test -n "$(KUBECONFIG)" || { echo "cluster-test: KUBECONFIG is not set. Set it to the kubeconfig of a test cluster."; exit 2; }
 	@test -z "$(REGEN_TEST_LOAD_IMAGE)" || LOAD="$(REGEN_TEST_LOAD_IMAGE)" REGISTRY=localhost/ TEST_IMAGE=$(REGEN_TEST_IMAGE) ./images.sh
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 images: ## build the images with docker, podman or buildah
 	./images.sh $(ARGS)
 
-chart: $(STAMP) ## write the chart's README table and schema anew from values.yaml and the operator's model
+chart: $(STAMP) ## write the chart's README table and schema from values.yaml and the operator's model
 	$(BIN)/python -m tests.chart.documentation
 
-reference: $(STAMP) ## write the references in docs/ anew from the code
+reference: $(STAMP) ## write the reference tables in docs/ from the code
 	$(BIN)/python -m tests.repo.metrics_reference
 	$(BIN)/python -m tests.repo.settings_reference
 	$(BIN)/python -m tests.repo.reasons_reference
 
-docs: $(STAMP) ## build the documentation's site into site/, every warning an error
+docs: $(STAMP) ## build the documentation site into site/; warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
-lock: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml
+lock: $(STAMP) ## compile requirements/*.txt from pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(UV_LOCK) --group dev --extra operator --extra runner --extra api --extra cli --extra provenance --extra stack pyproject.toml -o requirements/dev.txt
 	$(UV_LOCK) --group bench --constraints requirements/dev.txt pyproject.toml -o requirements/bench.txt
@@ -90,5 +90,5 @@ lock: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml
 	$(UV_LOCK) --extra runner --constraints requirements/dev.txt pyproject.toml -o requirements/runner.txt
 	$(UV_LOCK) --extra api --constraints requirements/dev.txt pyproject.toml -o requirements/api.txt
 
-clean: ## remove what the other targets made
+clean: ## remove what the other targets created
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

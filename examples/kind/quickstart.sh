@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# A whole regen on kind, with a PostgreSQL and an S3 store of its own inside the cluster, and one job run to its end.
-#   ./quickstart.sh            makes the cluster, builds and loads the images, installs, runs a job; safe to repeat
-#   ./quickstart.sh job        applies the job alone, under a new name
+# Installs regen on kind, with PostgreSQL and an S3 store in the cluster, and runs one job.
+#   ./quickstart.sh            creates the cluster, builds and loads the images, installs the chart, runs a job; safe to repeat
+#   ./quickstart.sh job        runs one more job
 #   ./quickstart.sh down       deletes the cluster
-# CLUSTER=regen   the kind cluster's name             CONTEXT=<kubectl context>   use that cluster, and neither make nor delete one
-# BUILD=no        take the images that are there      LOAD="<command>"            how an image's archive gets into the cluster
-# POSTGRES_IMAGE, STORE_IMAGE    where no public registry is reached
+# CLUSTER=regen   the kind cluster's name             CONTEXT=<kubectl context>   use that cluster; create and delete none
+# BUILD=no        use the existing images              LOAD="<command>"            command that loads an image archive into the cluster
+# POSTGRES_IMAGE, STORE_IMAGE    image names, if no public registry is reachable
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd) root=$(cd "$here/../.." && pwd)
 CLUSTER=${CLUSTER:-regen} CONTEXT=${CONTEXT:-} REGISTRY=${REGISTRY:-} TAG=${TAG:-dev}
@@ -18,19 +18,19 @@ kube() { kubectl --context "$context" "$@"; }
 random() { od -An -N18 -tx1 /dev/urandom | tr -d ' \n'; }
 
 need() {
-  for program in kubectl helm "$@"; do command -v "$program" >/dev/null || fail "expected $program on the PATH; install it first"; done
+  for program in kubectl helm "$@"; do command -v "$program" >/dev/null || fail "$program is not on PATH; install it"; done
 }
 
 cluster() {
   [ -z "$CONTEXT" ] || return 0
   if kind get clusters 2>/dev/null | grep -qx "$CLUSTER"; then return 0; fi
-  say "making the kind cluster $CLUSTER"
+  say "creating the kind cluster $CLUSTER"
   kind create cluster --name "$CLUSTER" --wait 120s
 }
 
 version() {
   minor=$(kube version -o json | tr -d ' \n' | sed -n 's/.*"serverVersion":{[^}]*"minor":"\([0-9]*\).*/\1/p')
-  [ "${minor:-0}" -ge 34 ] || fail "expected Kubernetes 1.34 or later, got 1.${minor:-?}; a newer kind brings one"
+  [ "${minor:-0}" -ge 34 ] || fail "Kubernetes is 1.${minor:-?}; regen needs 1.34 or later. Install a newer kind"
 }
 
 images() {
@@ -39,7 +39,7 @@ images() {
   LOAD="${LOAD:-kind load image-archive --name $CLUSTER}" "$root/images.sh"
 }
 
-# secret NAMESPACE NAME KEY=VALUE...: made once, so that a repeated run keeps the passwords that the database knows
+# secret NAMESPACE NAME KEY=VALUE...: created once, so that a repeated run keeps the passwords of the database
 secret() {
   namespace=$1 name=$2
   shift 2
@@ -60,7 +60,7 @@ backends() {
       AWS_ENDPOINT_URL_S3=http://store.backends.svc.cluster.local:8333
     identities='{"identities": [{"name": "runner", "credentials": [{"accessKey": "runner", "secretKey": "'$key'"}],'
     identities="$identities"' "actions": ["Read:regen", "Write:regen", "List:regen"]}]}'
-    # Last: while it is missing, a run that was cut off begins anew.
+    # Last: if it is missing, an interrupted run starts over.
     secret backends passwords "owner=$owner" "operator=$operator" "runner=$runner" "identities.json=$identities"
   fi
   sed -e "s|POSTGRES_IMAGE|$POSTGRES_IMAGE|" -e "s|STORE_IMAGE|$STORE_IMAGE|" "$here/backends.yaml" | kube apply -f - >/dev/null
@@ -82,12 +82,12 @@ job() {
   sed "s/name: hello/name: $name/" "$here/job.yaml" | kube -n regen create -f -
   kube -n regen wait "rj/$name" --for='jsonpath={.status.phase}=COMPLETED' --timeout=180s >/dev/null || {
     kube -n regen describe "rj/$name"
-    fail "the job has not completed; above is why"
+    fail "the job did not complete; see the description above"
   }
   kube -n regen get rj
   kube -n regen-runs get jobs,pods
   say "its output: $(kube -n regen get "rj/$name" -o 'jsonpath={.status.outputRef}')"
-  echo "look around:  kubectl --context $context -n regen get rj        again: $0 job        away with it: $0 down"
+  echo "list jobs:  kubectl --context $context -n regen get rj        run another: $0 job        delete the cluster: $0 down"
 }
 
 case ${1:-up} in
@@ -105,7 +105,7 @@ job)
   job
   ;;
 down)
-  [ -z "$CONTEXT" ] || fail "down deletes a kind cluster of ours alone; on $CONTEXT: helm uninstall regen -n regen, then the namespaces"
+  [ -z "$CONTEXT" ] || fail "down only deletes a kind cluster; on $CONTEXT run helm uninstall regen -n regen, then delete the namespaces"
   need kind
   kind delete cluster --name "$CLUSTER"
   ;;

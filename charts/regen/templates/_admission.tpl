@@ -1,4 +1,4 @@
-{{- /* What a policy of the runner namespace begins with: list of root, short name. */}}
+{{- /* The head of a policy for the runner namespace. Arguments: root, short name. */}}
 {{- define "regen.policyName" -}}
 {{ index . 1 }}.{{ (index . 0).Values.runner.namespace }}.regeneration.dev
 {{- end }}
@@ -23,8 +23,8 @@ namespaceSelector:
 {{- end }}
 
 {{- /*
-The shape of a pod of ours, as operator/regen_operator/launch/manifests.py builds it. Said twice: of a Job's template, so that a wrong one
-is refused at once, and of the pod itself. List of root, path of the object that has metadata.labels and spec.
+The shape of a runner pod, as operator/regen_operator/launch/pod.py builds it. Checked twice: on the Job's template, so that a wrong one
+is refused at once, and on the pod. Arguments: root, path of the object that has metadata.labels and spec.
 */}}
 {{- define "regen.podVariables" -}}
 {{- $root := index . 0 -}}{{- $pod := index . 1 -}}
@@ -53,10 +53,10 @@ is refused at once, and of the pod itself. List of root, path of the object that
   expression: variables.labels[?'regeneration.dev/type'].orValue('')
 - name: images
   expression: {{ printf "%s" (toJson $images) | quote }}
-# what a class with egress gives its executor besides: name=value of variables, and name:secret:key of those by reference
+# extra variables of an executor class with egress: name=value, and name:secret:key for references
 - name: grants
   expression: {{ printf "%s" (toJson $grants) | quote }}
-# what execute is told of its class, and the runtime of its pod where that is not the node's own
+# the variables of execute that its executor class sets, and the pod's runtime class if one is set
 - name: sandboxes
   expression: {{ printf "%s" (toJson $sandboxes) | quote }}
 - name: runtimes
@@ -65,7 +65,7 @@ is refused at once, and of the pod itself. List of root, path of the object that
   expression: "has(variables.spec.initContainers) ? variables.spec.initContainers : []"
 - name: containers
   expression: variables.init + variables.spec.containers
-# what each container may mount and be told: name:path:mode, and the names of variables
+# allowed mounts (name:path:mode) and variable names of each container
 - name: mounts
   expression: |
     {
@@ -138,7 +138,7 @@ is refused at once, and of the pod itself. List of root, path of the object that
     && !has(container.livenessProbe) && !has(container.readinessProbe) && !has(container.startupProbe)
     && !has(container.restartPolicy) && size(container.?volumeDevices.orValue([])) == 0
     && !container.?stdin.orValue(false) && !container.?tty.orValue(false))
-- message: "expected user {{ $runner.user }}, a read-only root, no capability and no way to more privilege"
+- message: "expected user {{ $runner.user }}, a read-only root, no capability and no privilege escalation"
   expression: >-
     variables.spec.?securityContext.?runAsUser.orValue(0) == {{ int $runner.user }}
     && !has(variables.spec.securityContext.fsGroup)
@@ -171,20 +171,20 @@ is refused at once, and of the pod itself. List of root, path of the object that
     (entry.name != 'REGEN_DATABASE_URL' || (has(entry.valueFrom) && has(entry.valueFrom.secretKeyRef)))
     && (entry.name != 'REGEN_POD_NAME' || entry.?valueFrom.?fieldRef.?fieldPath.orValue('') == 'metadata.name')
     && (entry.name != 'REGEN_POD_UID' || entry.?valueFrom.?fieldRef.?fieldPath.orValue('') == 'metadata.uid')))
-- message: "expected execute to be told type, sandbox, egress and subprocesses of its class (chart values: classes)"
+- message: "expected execute to have the type, sandbox, egress and subprocesses of its executor class (chart values: classes)"
   expression: >-
     variables.containers.all(container, container.name != 'execute' || variables.sandboxes[?variables.type].orValue(['']).all(told,
     container.?env.orValue([]).exists_one(entry, entry.name + '=' + entry.?value.orValue('') == told)
     && container.env.exists_one(entry, entry.name == told.split('=')[0])))
 - message: "expected the runtime of the type's executor class (chart values: classes.*.runtimeClassName)"
   expression: variables.spec.?runtimeClassName.orValue('') == variables.runtimes[?variables.type].orValue('')
-- message: "expected execute to be given no secret but those of its class (chart values: classes.*.secretEnv), and no other reference"
+- message: "expected execute to refer only to the secrets of its executor class (chart values: classes.*.secretEnv)"
   expression: >-
     variables.containers.all(container, container.name != 'execute' || (size(container.?envFrom.orValue([])) == 0
     && container.?env.orValue([]).all(entry, !has(entry.valueFrom) || (has(entry.valueFrom.secretKeyRef)
     && (entry.name + ':' + entry.valueFrom.secretKeyRef.?name.orValue('') + ':' + entry.valueFrom.secretKeyRef.key)
     in variables.grants[?variables.type].orValue([])))))
-- message: "expected prepare and publish to be given the two secrets of the chart's values, the pod's name and uid, and no other reference"
+- message: "expected prepare and publish to refer only to the two secrets of the chart's values and the pod's name and uid"
   expression: >-
     variables.containers.all(container, container.name == 'execute' || (container.?envFrom.orValue([]).all(source, has(source.secretRef)
     && !has(source.configMapRef) && source.secretRef.name == {{ $runner.storeSecret | squote }})

@@ -16,16 +16,16 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: migrate
 {{- end }}
 
-{{- /* Who the operator is to the API server. */}}
+{{- /* The operator's user name at the API server. */}}
 {{- define "regen.operatorUser" -}}
 system:serviceaccount:{{ .Release.Namespace }}:regen-operator
 {{- end }}
 
-{{- /* An image, which requireDigests wants by digest: list of root, the value's name, the image. */}}
+{{- /* An image, by digest if requireDigests is set. Arguments: root, the value's name, the image. */}}
 {{- define "regen.image" -}}
 {{- $root := index . 0 -}}{{- $name := index . 1 -}}{{- $image := index . 2 -}}
 {{- if and $root.Values.requireDigests (not (regexMatch "@sha256:[0-9a-f]{64}$" $image)) -}}
-{{- fail (printf "%s: expected an image by digest (name@sha256:…) since requireDigests is set, got %s" $name $image) -}}
+{{- fail (printf "%s is %s. requireDigests is set: name the image by digest, as name@sha256:…" $name $image) -}}
 {{- end -}}
 {{- $image -}}
 {{- end }}
@@ -52,7 +52,7 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{- /* Where a pod of ours in the release's namespace runs, and how it finds names. */}}
+{{- /* Scheduling and DNS of a pod in the release's namespace. */}}
 {{- define "regen.placement" -}}
 {{- $operator := .Values.operator }}
 {{- include "regen.pullSecrets" . }}

@@ -24,8 +24,8 @@
 {{- end }}
 
 {{- /*
-The exceptions of a block that pods with `egress: open` reach, as JSON: of all addresses of a kind, those of its kind; else none, since the
-API server refuses an exception that lies outside of its block. List of the exceptions, block.
+The exceptions from a block that pods with `egress: open` may reach, as JSON. 0.0.0.0/0 and ::/0 have those of their address family, other
+blocks have none, since the API server refuses an exception outside its block. Arguments: exceptions, block.
 */}}
 {{- define "regen.openEgressExcept" -}}
 {{- $cidr := index . 1 -}}
@@ -34,7 +34,7 @@ API server refuses an exception that lies outside of its block. List of the exce
 {{- if has $cidr (list "0.0.0.0/0" "::/0") -}}
 {{- range index . 0 }}{{ if eq (contains ":" .) $isIPv6 }}{{ $except = append $except . }}{{ end }}{{ end -}}
 {{- else if lt (splitList "/" $cidr | last | atoi) (ternary 3 8 $isIPv6) -}}
-{{- fail (printf "network.openEgress.cidrs: expected 0.0.0.0/0, ::/0 or blocks from /8 on (IPv6 from /3 on), got %s; network.openEgress.except holds for the first two alone" $cidr) -}}
+{{- fail (printf "network.openEgress.cidrs has %s. Use 0.0.0.0/0, ::/0, or blocks from /8 on (IPv6 from /3 on); the exceptions in network.openEgress.except apply to the first two only." $cidr) -}}
 {{- end -}}
 {{- toJson $except -}}
 {{- end }}

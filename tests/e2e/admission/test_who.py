@@ -70,21 +70,21 @@ async def test_other_namespaces_are_left_alone(guarded: Guarded) -> None:
 @pytest.mark.parametrize("entry", ["exec", "attach", "portforward", "proxy"])
 async def test_nobody_enters_a_pod(guarded: Guarded, running: dict[str, Any], entry: str) -> None:
     for user in (guarded.somebody, guarded.operator, guarded.job_controller):
-        refused(await user.try_entry(guarded.runs, running["metadata"]["name"], entry), "nobody enters")
+        refused(await user.try_entry(guarded.runs, running["metadata"]["name"], entry), "cannot be entered or changed")
 
 
 async def test_nobody_adds_a_container_to_a_pod(guarded: Guarded, running: dict[str, Any]) -> None:
     path = path_of("pods", guarded.runs, running["metadata"]["name"]) + "/ephemeralcontainers"
     debug = {"name": "debug", "image": "busybox", "targetContainerName": "execute"}
     answer = await guarded.somebody.try_out("PATCH", path, {"spec": {"ephemeralContainers": [debug]}}, MERGE)
-    refused(answer, "nobody enters")
+    refused(answer, "cannot be entered or changed")
 
 
 async def test_nobody_resizes_a_pod(guarded: Guarded, running: dict[str, Any]) -> None:
     path = path_of("pods", guarded.runs, running["metadata"]["name"]) + "/resize"
     larger = {"name": "publish", "resources": {"limits": {"memory": "2Gi"}, "requests": {"memory": "2Gi"}}}
     answer = await guarded.somebody.try_out("PATCH", path, {"spec": {"containers": [larger]}}, "strategic-merge-patch+json")
-    refused(answer, "nobody enters")
+    refused(answer, "cannot be entered or changed")
 
 
 @pytest.mark.parametrize("change", [{"spec": {"parallelism": 2}}, {"spec": {"suspend": True}}, {"spec": {"backoffLimit": 5}}])

@@ -1,4 +1,4 @@
-"""``python -m regen_demo``: exit status 0 only if everything held."""
+"""``python -m regen_demo``: runs real jobs, then checks every guarantee; exit status 0 only if all checks pass."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from regen_stack.stack import Stack
 
 
 async def demo(console: Console) -> int:
-    """Runs the demo; the stack ends with it, however it ends."""
+    """Runs the demo; the stack stops with it, even after an error."""
     try:
         config = StackConfig.from_environment()
     except ValueError as error:
@@ -30,10 +30,10 @@ async def demo(console: Console) -> int:
         operator = max((peak_memory(process.pid) for process in stack.operators.values()), default=0.0)
         if faults:
             console.print("\n".join(stack.log_file(name).read_text(errors="replace")[-4000:] for name in stack.operators))
-    console.print(f"[dim]{time.monotonic() - started:.0f} s; peak memory of the operator that is left {operator:.0f} MiB[/]")
+    console.print(f"[dim]{time.monotonic() - started:.0f} s; peak memory of the surviving operator {operator:.0f} MiB[/]")
     for fault in faults:
-        console.print(f"[bold red]FAULT[/] {fault}")
-    console.print("[bold red]Something did not hold.[/]" if faults else "[bold green]All of it held.[/]")
+        console.print(f"[bold red]FAILED[/] {fault}")
+    console.print(f"[bold red]{len(faults)} checks failed.[/]" if faults else "[bold green]All checks passed.[/]")
     return 1 if faults else 0
 
 
@@ -47,11 +47,11 @@ def peak_memory(pid: int) -> float:
 
 
 def main() -> None:
-    """The program; Ctrl-C ends it and everything it started."""
+    """The program; Ctrl-C stops it and everything it started."""
     console = Console()
     with suppress(KeyboardInterrupt):
         sys.exit(asyncio.run(demo(console)))
-    console.print("interrupted; everything that was started is gone")
+    console.print("interrupted; all processes of the demo have stopped")
     sys.exit(130)
 
 

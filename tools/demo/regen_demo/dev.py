@@ -1,4 +1,4 @@
-"""``regen-stack up``: the stack, kept running until Ctrl-C, with what to export to look into it."""
+"""``regen-stack up``: starts the stack, prints what to export, and keeps it running until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -30,12 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="regen-stack", description=__doc__)
-    up = parser.add_subparsers(required=True, metavar="command").add_parser("up", help="start everything and keep it running")
+    up = parser.add_subparsers(required=True, metavar="command").add_parser("up", help="start the stack and keep it running")
     up.add_argument("--operators", type=int, default=2, metavar="N", help="operator replicas (default: 2)")
     up.add_argument("--port", type=int, default=0, help="the Kubernetes API's port (default: a free one)")
-    up.add_argument("--max-pods", type=int, default=None, metavar="N", help="pods at a time (default: no limit)")
+    up.add_argument(
+        "--max-pods", type=int, default=None, metavar="N", help="maximum number of pods at a time (default: no limit)"
+    )
     up.add_argument("--fsync", action="store_true", help="make PostgreSQL's commits survive a crash of the machine")
-    up.add_argument("--empty", action="store_true", help="insert no jobs to look at")
+    up.add_argument("--empty", action="store_true", help="do not insert example jobs")
     return parser
 
 
@@ -56,7 +58,7 @@ async def _up(config: StackConfig, operators: int, *, seeded: bool) -> None:
 
 
 def _directions(stack: Stack, control_plane: ControlPlane) -> str:
-    """What to export, one line each, and where to look."""
+    """The variables to export, one line each, and the addresses of the servers."""
     exports = {
         "KUBECONFIG": str(stack.kubeconfig),
         "REGEN_DATABASE_URL": stack.superuser_url,
@@ -70,7 +72,7 @@ def _directions(stack: Stack, control_plane: ControlPlane) -> str:
         f"# the API: {control_plane.url}/api/v1, the same token as bearer",
         f"# plans of {SUBJECT}: {', '.join(PLANS)}",
     ]
-    return "\n".join([*lines, *logs, *console, "# Ctrl-C ends everything and removes it", ""])
+    return "\n".join([*lines, *logs, *console, "# Ctrl-C stops everything and removes its files", ""])
 
 
 if __name__ == "__main__":

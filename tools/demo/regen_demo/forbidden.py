@@ -1,4 +1,4 @@
-"""The things that must not be possible, each tried for real. What is printed is the answer of whoever refused."""
+"""Attempts that must be refused, each made for real. The demo prints the answer of the server that refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One forbidden thing: ``refused`` says whether it was, ``answer`` what was said."""
+    """One attempt: whether it was refused, and the answer."""
 
     what: str
     refused: bool
@@ -39,7 +39,7 @@ async def statement(url: str, what: str, sql: LiteralString, parameters: tuple[A
 
 
 async def rows(owner_url: str, api_url: str, completed_id: str) -> list[Attempt]:
-    """What the database refuses, the table's owner included."""
+    """Writes that the database refuses, even to the table's owner."""
     return [
         await statement(
             owner_url,
@@ -76,7 +76,7 @@ async def rows(owner_url: str, api_url: str, completed_id: str) -> list[Attempt]
 
 
 async def claim_twice(operator_url: str, api_url: str, job: DemoJob) -> Attempt:
-    """Two claimers at once want one PENDING row, with no operator at work."""
+    """Several claims of one PENDING row at once, while no operator runs."""
     await insert(api_url, [job])
 
     async def claim() -> int:
@@ -100,7 +100,7 @@ async def insert(api_url: str, jobs: list[DemoJob]) -> None:
 
 
 def store_calls(client: Any, bucket: str, key: str) -> list[Attempt]:
-    """What the store refuses to the runner's own credentials."""
+    """Calls that the store refuses to the runner's credentials."""
     return [
         _store_call(
             "overwrite an object (as the runner)",

@@ -1,4 +1,4 @@
-"""The demo's course: start, insert, kill the leader in mid-run, wait, check everything, try the forbidden things."""
+"""The demo step by step: start, insert jobs, kill the leader midway, wait, check everything, try what must be refused."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 OPERATORS = ("operator-1", "operator-2")
 JOBS_SECONDS = 80
 CLUSTER_JOBS_SECONDS = 600
-"""A cluster's pods cost some seconds each, and its node may have few cores."""
+"""A cluster's pods take some seconds each, and its node may have few cores."""
 SLOW_SECONDS = 4
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
 class Demo:
-    """One run. ``faults`` collects what did not hold; empty at the end means success."""
+    """One run. ``faults`` has a sentence per failed check; empty at the end means success."""
 
     def __init__(self, stack: Stack, console: Console) -> None:
         self.stack = stack
@@ -51,7 +51,7 @@ class Demo:
         """Everything in order.
 
         Returns:
-            What did not hold, one sentence each.
+            A sentence per failed check.
         """
         jobs = demo_jobs(self.run, self.objects.upload_source)
         await self.kube.open()
@@ -59,7 +59,7 @@ class Demo:
             for name in OPERATORS:
                 await self.stack.start_operator(name)
             await forbidden.insert(self.stack.database_url("api"), jobs)
-            self.console.print(f"[bold]{len(jobs)} PENDING rows inserted[/], by the role that can do nothing else\n")
+            self.console.print(f"[bold]{len(jobs)} PENDING rows inserted[/] by the role regen_api, which may do nothing else\n")
             lines = await self._watch(jobs)
             await self._check(jobs, lines)
             await self._forbidden(next(line for line in lines if line.status == "COMPLETED"))
@@ -91,9 +91,9 @@ class Demo:
                     if time.monotonic() > deadline:
                         self.faults.append(f"after {limit} s only {ended} of {len(lines)} jobs had ended")
                         break
-                    await _notified(connection, LOOK_SECONDS)
+                    await _notified(connection, POLL_SECONDS)
         if not killed:
-            self.faults.append("the leading operator was not killed in mid-run")
+            self.faults.append("the leading operator was not killed while jobs ran")
         return lines
 
     async def _kill_leader(self, console: Console) -> bool:
@@ -124,17 +124,15 @@ class Demo:
         stored = [value for name, value in self.stack.store.runner_environment.items() if "SECRET" in name]
         return [*stored, str(urlsplit(self.stack.database_url("runner")).password)]
 
-    # -- what must not be possible ------------------------------------------------------------------------------------
+    # -- what must be refused ------------------------------------------------------------------------------------------
 
     async def _forbidden(self, completed: JobLine) -> None:
-        self.console.print("\n[bold]What must not be possible, tried:[/]")
+        self.console.print("\n[bold]Trying what must be refused:[/]")
         stack = self.stack
         await asyncio.gather(*(_stop(process) for process in stack.operators.values()))
         slow = slow_job(self.run, SLOW_SECONDS)
         self._show(await forbidden.claim_twice(stack.database_url("operator"), stack.database_url("api"), slow))
-        self.console.print(
-            "  [dim]that row is RUNNING and was never launched, as after a crash; an operator starts and finds it[/]"
-        )
+        self.console.print("  [dim]that row is RUNNING without a Job, as after a crash; an operator starts and launches it[/]")
         await stack.start_operator(OPERATORS[0])
         for attempt in await self._launch_twice(slow):
             self._show(attempt)
@@ -153,7 +151,7 @@ class Demo:
             await self._until(connection, slow.id, lambda line: line.pod is not None)
             job = await self.kube.find("jobs", self.runs, f"regen-{slow.id}")
             if job is None:
-                message = f"regen-{slow.id}: expected the Job of a running row, got none"
+                message = f"regen-{slow.id}: the running job has no Kubernetes Job"
                 raise RuntimeError(message)
             status, answer = await self.kube.try_create("jobs", self.runs, _as_new(job))
             first = forbidden.Attempt("launch one job twice", status == 409, f"{status} {answer.get('message', '')}")
@@ -173,7 +171,7 @@ class Demo:
                 [line] = await table.read_lines(connection, [job_id])
                 if met(line):
                     return line
-                await _notified(connection, LOOK_SECONDS)
+                await _notified(connection, POLL_SECONDS)
 
     def _show(self, attempt: Attempt) -> None:
         verdict = "[green]refused[/]" if attempt.refused else "[bold red]NOT REFUSED[/]"
@@ -188,14 +186,14 @@ class Demo:
         for sha256, ref in await proof.outputs(self.stack.superuser_url, [line.id for line in lines]):
             self.console.print(f"  {sha256[:16]}  {ref}", highlight=False, soft_wrap=True)
         self.console.print(f"\n[bold]{table.counts(lines)}[/], {len(lines)} jobs")
-        looks = ("regen list", "regen fsck --deep", "kubectl -n regen get rj")
-        self.console.print(f"To look into such a stack yourself: [bold]make dev[/], then {', '.join(looks)}", soft_wrap=True)
+        commands = ("regen list", "regen fsck --deep", "kubectl -n regen get rj")
+        self.console.print(f"To explore the same stack: run [bold]make dev[/], then {', '.join(commands)}", soft_wrap=True)
         console = (await self.stack.start_api()).console
-        self.console.print(f"The console, here until now at {console}, stays with [bold]make dev[/]", soft_wrap=True)
+        self.console.print(f"[bold]make dev[/] also keeps the console running (here it was {console})", soft_wrap=True)
 
 
 async def _notified(connection: psycopg.AsyncConnection[Any], seconds: float) -> None:
-    """Returns at the next notification, or after ``seconds``: the clock in the table moves on its own."""
+    """Returns at the next notification, or after ``seconds``, since the times in the table change without one."""
     async for _ in connection.notifies(timeout=seconds, stop_after=1):
         pass
 
