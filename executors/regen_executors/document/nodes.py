@@ -192,9 +192,10 @@ class _Drawing:
         if not indents:
             marks = [f"{start + place}. " if numbered else "• " for place in range(len(items))]
             return _plain([_block([{"kind": "text", "text": mark}, *item]) for mark, item in zip(marks, items, strict=True)])
+        drawn = {"tight": tight, "items": items, "outer": room.turnable is not None}
         if numbered:
-            return {"kind": "numbers", "tight": tight, "items": items, "start": start}
-        return {"kind": "bullets", "tight": tight, "items": items, "tasks": all(_task(item) for item in node.children)}
+            return {"kind": "numbers", "start": start, **drawn}
+        return {"kind": "bullets", "tasks": all(_task(item) for item in node.children), **drawn}
 
     def _terms(self, node: SyntaxTreeNode, room: Room) -> Node:
         items: list[Node] = []
