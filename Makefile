@@ -19,12 +19,12 @@ UV_LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-ha
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
-$(STAMP): pyproject.toml requirements/dev.txt
+$(STAMP): pyproject.toml examples/plan-catalogue/pyproject.toml requirements/dev.txt
 	@echo "Creating the virtual environment in $(VENV); this takes a minute or two, once"
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is required; this is Python " + sys.version) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e examples/plan-catalogue
 	@touch $@
 
 demo: $(STAMP) ## run the whole system on this machine: real jobs, from rows to files

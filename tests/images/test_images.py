@@ -13,7 +13,7 @@ MEGABYTE = 1_000_000
 PARTS = ("operator", "runner", "api")
 OWN = {
     "operator": {"regen_core", "regen_operator", "regen_cli"},
-    "runner": {"regen_core", "regen_runner", "regen_executors"},
+    "runner": {"regen_core", "regen_runner", "regen_executors", "regen_plan_catalogue"},
     "api": {"regen_core", "regen_api"},
 }
 BANNED = {

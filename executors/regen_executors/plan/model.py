@@ -129,7 +129,7 @@ class Week(_Part):
 class Provider(_Part):
     """Who wrote the lessons; ``model`` is null for a catalogue."""
 
-    name: Literal["builtin", "openai"]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
     model: Line | None
 
 

@@ -1,13 +1,13 @@
-"""The port of those who write lessons, and which of them an executor class chose.
+"""The port for providers of lessons, and which of them an executor class chose.
 
-The choice is the class's, by the environment of its container; no instruction can make it.
+The class chooses by the environment of its container; an instruction cannot. A provider is a package of its own that
+registers a class in the entry point group ``regen.plan_providers``; ``openai`` ships with the executor.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
-
-from regen_executors.plan.builtin import BuiltinProvider
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from regen_executors.plan.model import Curriculum, Provider
 
 VARIABLE: Final = "EXECUTOR_PLAN_PROVIDER"
+GROUP: Final = "regen.plan_providers"
+DEFAULT: Final = "catalogue"
+OPENAI: Final = "openai"
 
 
 class CurriculumProvider(Protocol):
@@ -38,17 +41,21 @@ class CurriculumProvider(Protocol):
 
 
 def chosen_provider(environ: Mapping[str, str]) -> CurriculumProvider:
-    """The provider that ``EXECUTOR_PLAN_PROVIDER`` names; ``builtin`` where it is not set.
+    """The provider that ``EXECUTOR_PLAN_PROVIDER`` names; ``catalogue`` where it is not set.
 
     Raises:
-        ValueError: it names none, or another variable of the provider's is wrong.
+        ValueError: no package provides it, two do, or another variable of the provider's is wrong.
     """
-    name = environ.get(VARIABLE) or "builtin"
-    if name == "builtin":
-        return BuiltinProvider()
-    if name == "openai":
+    name = environ.get(VARIABLE) or DEFAULT
+    if name == OPENAI:
         from regen_executors.plan.openai import openai_provider  # noqa: PLC0415 - no network code where it is not chosen
 
         return openai_provider(environ)
-    msg = f"{VARIABLE}: expected builtin or openai, got {name!r}"
-    raise ValueError(msg)
+    installed = list(entry_points(group=GROUP))
+    claims = [claim for claim in installed if claim.name == name]
+    if len(claims) != 1:
+        known = ", ".join(sorted({OPENAI, *(claim.name for claim in installed)}))
+        why = "more than one installed package provides" if claims else "no installed package provides"
+        msg = f"{VARIABLE}: {why} {name!r}. Installed: {known}. Install one package for it, or choose another."
+        raise ValueError(msg)
+    return cast("CurriculumProvider", claims[0].load()())

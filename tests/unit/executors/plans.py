@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from regen_executors.plan.assembling import assembled
-from regen_executors.plan.builtin import BuiltinProvider
 from regen_executors.plan.inputs import plan_inputs
+from regen_plan_catalogue import CatalogueProvider
 
 if TYPE_CHECKING:
     from regen_executors.plan.model import Plan
@@ -33,5 +33,5 @@ some_inputs = st.fixed_dictionaries(
 
 def plan_of(**given: Any) -> Plan:
     inputs = plan_inputs({**GOOD, **given})
-    provider = BuiltinProvider()
+    provider = CatalogueProvider()
     return assembled(inputs, provider.curriculum(inputs), provider.about)

@@ -7,8 +7,8 @@ from importlib.resources import files
 
 import pytest
 
-from regen_executors.plan.catalogue import GENERIC, TOPICS, methods, topic
-from regen_executors.plan.matching import named_subject, subjects
+from regen_plan_catalogue.catalogue import GENERIC, TOPICS, methods, topic
+from regen_plan_catalogue.matching import named_subject, subjects
 from tests.unit.executors.plans import LEVELS, NAMED, STYLES, plan_of
 
 EVERY = (*TOPICS, GENERIC)
@@ -35,7 +35,7 @@ def test_no_module_requires_one_that_comes_later_or_that_may_be_left_out_whole(n
 
 
 def test_every_file_of_the_catalogue_is_a_topic_or_the_methods() -> None:
-    found = {entry.name for entry in files("regen_executors.plan").joinpath("catalogue").iterdir() if entry.name[0] != "_"}
+    found = {entry.name for entry in files("regen_plan_catalogue").joinpath("topics").iterdir() if entry.name[0] != "_"}
     assert found == {f"{name}.toml" for name in (*EVERY, "methods")}
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from regen_executors.plan.builtin import BuiltinProvider
 from regen_executors.plan.inputs import plan_inputs
+from regen_plan_catalogue import CatalogueProvider
 from tests.chat_server import ChatServer, chat_server, completion
 from tests.unit.executors.images import encoded, picture
 
@@ -54,7 +54,7 @@ def _traces_of_the_key(pod: Pod, run: Run) -> list[str]:
 
 def test_a_class_with_egress_reaches_its_provider_with_its_key_and_leaves_it_nowhere(pod: Pod) -> None:
     inputs = plan_inputs(PLAN)
-    content = json.loads(BuiltinProvider().curriculum(inputs).model_dump_json(by_alias=True))
+    content = json.loads(CatalogueProvider().curriculum(inputs).model_dump_json(by_alias=True))
     with chat_server(lambda handler: handler.send(200, completion(content))) as server:
         run = pod.run_shipped("plan_regeneration", PLAN, env={"REGEN_EGRESS": "open", **_openai(server)})
     assert run.result.error is None, run.result.error

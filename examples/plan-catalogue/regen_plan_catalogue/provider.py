@@ -1,32 +1,32 @@
-"""The provider ``builtin``: lessons from the catalogue that ships with the executor; the same inputs give the same lessons."""
+"""The provider ``catalogue``: the same inputs give the same lessons, without a network and without a clock."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
 
-from regen_executors.plan.catalogue import GENERIC, LEVELS, TOPICS, methods, topic
-from regen_executors.plan.matching import named_subject, subjects
 from regen_executors.plan.model import Curriculum, DraftLesson, DraftModule, Provider, Resource, Step
-from regen_executors.plan.practice import extended
+from regen_plan_catalogue.catalogue import GENERIC, LEVELS, TOPICS, methods, topic
+from regen_plan_catalogue.matching import named_subject, subjects
+from regen_plan_catalogue.practice import extended
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from regen_executors.plan.catalogue import LessonEntry, MethodEntry, ModuleEntry, ResourcesEntry, TopicEntry
     from regen_executors.plan.inputs import PlanInputs, SkillLevel
+    from regen_plan_catalogue.catalogue import LessonEntry, MethodEntry, ModuleEntry, ResourcesEntry, TopicEntry
 
 GRAIN: Final = 5
 """Minutes are multiples of this."""
 
 
-class BuiltinProvider:
-    """A curriculum builder over the catalogue. A topic that it does not know gets a structure that suits any topic."""
+class CatalogueProvider:
+    """Builds a curriculum from the catalogue. A topic that it does not know gets a research plan."""
 
     @property
     def about(self) -> Provider:
-        """``builtin``, which has no model."""
-        return Provider(name="builtin", model=None)
+        """``catalogue``, which has no model."""
+        return Provider(name="catalogue", model=None)
 
     def curriculum(self, inputs: PlanInputs) -> Curriculum:
         """The modules of every subject that the topic names, one subject after the other; more practice where time is left."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from regen_executors.plan.catalogue import TOPICS, topic
+from regen_plan_catalogue.catalogue import TOPICS, topic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The catalogue of topics that ships with the executor: one TOML file each in ``catalogue/``, and one for any other topic.
+"""The catalogue: one TOML file for each topic in ``topics/``, and one for any other topic.
 
 A lesson's ``minutes`` are those at the three levels; 0 means that the level does not need it. ``methods.toml`` says, by
 learning style and level, what a lesson's minutes are spent on and which resources are named.
@@ -125,5 +125,5 @@ def methods() -> MethodsEntry:
 
 
 def _toml(name: str) -> dict[str, Any]:
-    text = files("regen_executors.plan").joinpath("catalogue", f"{name}.toml").read_text("utf-8")
+    text = files("regen_plan_catalogue").joinpath("topics", f"{name}.toml").read_text("utf-8")
     return tomllib.loads(text)
