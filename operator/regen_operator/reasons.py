@@ -76,10 +76,24 @@ class RefusalReason(Reason):
         "InstructionDiffers",
         "A job was created from this namespace and name before, with another instruction. Use another name.",
     )
+    ROW_LOST = (
+        "RowLost",
+        (
+            "The database does not have the job that the resource shows: it was restored from a backup or replaced. Delete the"
+            " resource and create it again."
+        ),
+    )
 
 
 class ConditionReason(Reason):
-    """Reasons of the conditions ``Claimed``, ``Launched`` and ``Succeeded`` that are no other reason of this page."""
+    """Reasons of conditions that are no other reason of this page.
+
+    ``Claimed``, ``Launched`` and ``Succeeded`` show a job's progress. ``Reconciling`` and ``Stalled`` are for kstatus, by which
+    Flux and kpt tell resources in progress, ready and failed.
+    """
+
+    IN_PROGRESS = "InProgress", "The job is PENDING or RUNNING."
+    FAILED = "Failed", "The job failed."
 
     CLAIMED = "Claimed", "The operator has claimed the job."
     STARTED = "Started", "The pod has taken the fence; nothing else can run the job."

@@ -9,7 +9,7 @@ from tests.chart.rendering import find, objects
 CUSTOM, STATUS = "regeneration.dev/regenerationjobs", "regeneration.dev/regenerationjobs/status"
 WATCHED = {"batch/jobs": {"list", "watch"}, "/pods": {"list", "watch"}}
 OWN = {
-    CUSTOM: {"get", "list", "watch", "create", "delete"},
+    CUSTOM: {"get", "list", "watch", "create", "patch", "delete"},
     STATUS: {"get", "patch", "update"},
     "coordination.k8s.io/leases": {"get", "create", "update", "patch"},
     "/events": {"create"},
@@ -21,7 +21,7 @@ RUNNER = {
     "/events": {"list"},
     CUSTOM: {"list", "watch"},
 }
-BY_HAND = {CUSTOM: {"get", "list", "watch"}, STATUS: {"get", "patch", "update"}, "/events": {"create"}, **WATCHED}
+USER_CREATED = {CUSTOM: {"get", "list", "watch", "patch"}, STATUS: {"get", "patch", "update"}, "/events": {"create"}, **WATCHED}
 
 
 def rights(role: dict[str, Any]) -> dict[str, set[str]]:
@@ -38,7 +38,7 @@ def rights(role: dict[str, Any]) -> dict[str, set[str]]:
 def test_the_operators_rights() -> None:
     found = objects({"operator": {"crNamespaces": ["regen", "team-a"]}})
     roles = {one["metadata"]["namespace"]: rights(one) for one in found if one["kind"] == "Role"}
-    assert roles == {"regen": OWN, "regen-runs": RUNNER, "team-a": BY_HAND}
+    assert roles == {"regen": OWN, "regen-runs": RUNNER, "team-a": USER_CREATED}
 
 
 def test_nothing_is_granted_in_the_whole_cluster() -> None:

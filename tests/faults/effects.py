@@ -49,6 +49,7 @@ EFFECTS: Mapping[str, Effect] = {
     "operator.fail": _undisturbed("stuck"),
     "operator.job_delete": _undisturbed("stuck"),
     "operator.ingest": _undisturbed("applied"),
+    "operator.cr_label": _undisturbed("applied"),
     "operator.status_pending": _undisturbed("applied"),
     "operator.status_refused": _undisturbed("applied"),
     "operator.audit_repair": _undisturbed("unaudited"),

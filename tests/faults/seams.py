@@ -70,6 +70,7 @@ SEAMS: tuple[Seam, ...] = (
     Seam("operator", "regen_operator.kube.client:KubeClient.create", lambda a, _: _CREATED[a[1].plural]),
     Seam("operator", "regen_operator.kube.client:KubeClient.replace", lambda a, _: _lease_write(a)),
     Seam("operator", "regen_operator.kube.client:KubeClient.patch_status", lambda a, _: _status_patch(a)),
+    Seam("operator", "regen_operator.kube.client:KubeClient.patch_labels", _always("cr_label")),
     Seam("operator", "regen_operator.kube.client:KubeClient.delete", lambda a, _: _DELETED[a[1].plural]),
     Seam("prepare", "regen_runner.database:RunnerDatabase.start", _always("fence")),
     Seam("prepare", "regen_runner.database:RunnerDatabase.fail", _always("report")),

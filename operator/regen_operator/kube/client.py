@@ -146,6 +146,10 @@ class KubeClient:
         """Merges ``status`` into the object's status; a None removes its key."""
         return await self._call("PATCH", resource, namespace, name, subresource="status", body={"status": dict(status)})
 
+    async def patch_labels(self, resource: ResourceType, namespace: str, name: str, labels: Mapping[str, str]) -> ApiResponse:
+        """Merges ``labels`` into the object's labels."""
+        return await self._call("PATCH", resource, namespace, name, body={"metadata": {"labels": dict(labels)}})
+
     async def delete(
         self, resource: ResourceType, namespace: str, name: str, *, uid: str, propagation: str = "Foreground"
     ) -> ApiResponse:

@@ -1,7 +1,4 @@
-"""What we last heard of the custom resources: a hint that saves writes. A list makes it true again every minute.
-
-It holds no spec: a thousand objects are a few megabytes.
-"""
+"""A cache of the custom resources without their specs, to save writes. A list corrects it every minute."""
 
 from __future__ import annotations
 
@@ -25,12 +22,27 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One custom resource. ``job_id`` is None for an object made by hand that has no row yet."""
+    """One custom resource.
+
+    Attributes:
+        namespace: its namespace.
+        name: its name.
+        uid: its uid.
+        revision: its resourceVersion, as a number.
+        generation: its ``metadata.generation``.
+        is_mirror: whether the operator created it from a row.
+        job_id: the row's id; None for a user-created resource without a row.
+        deleting: whether it is being deleted.
+        refused: whether it was refused.
+        created_at: when it was created, by the API server's clock.
+        status: its status.
+    """
 
     namespace: str
     name: str
     uid: str
     revision: int
+    generation: int
     is_mirror: bool
     job_id: str | None
     deleting: bool
@@ -44,13 +56,13 @@ class Entry:
         return self.namespace, self.name
 
     def is_expired(self, facts: JobFacts, ttl_seconds: float) -> bool:
-        """Whether an object made by hand has told its job's end for its TTL; applied anew, it tells it for another."""
+        """Whether a user-created resource has shown its job's end for the TTL; created again, it shows it for another TTL."""
         ended = facts.row.completed_at
         return ended is not None and (facts.now - max(ended, self.created_at)).total_seconds() > ttl_seconds
 
 
 def read_entry(body: Mapping[str, Any], home: str) -> Entry:
-    """The entry of an object. A mirror is ours by namespace, name and label; any other object was made by hand."""
+    """The entry of an object. Namespace, name and labels identify a mirror; any other object is user-created."""
     metadata, status = body["metadata"], body.get("status") or {}
     annotated = (metadata.get("annotations") or {}).get(ANNOTATION_JOB_ID)
     is_mirror = (
@@ -64,6 +76,7 @@ def read_entry(body: Mapping[str, Any], home: str) -> Entry:
         name=metadata["name"],
         uid=metadata["uid"],
         revision=int(metadata.get("resourceVersion") or 0),
+        generation=int(metadata.get("generation") or 1),
         is_mirror=is_mirror,
         job_id=annotated if is_mirror else status.get("jobId"),
         deleting="deletionTimestamp" in metadata,
@@ -74,19 +87,19 @@ def read_entry(body: Mapping[str, Any], home: str) -> Entry:
 
 
 class MirrorCache:
-    """Entries by namespace and name. Older news never replaces newer (resourceVersions are ordered)."""
+    """Entries by namespace and name. An older version never replaces a newer one (resourceVersions are ordered)."""
 
     def __init__(self, home: str) -> None:
         self._home = home
         self._entries: dict[Key, Entry] = {}
         self.synced = False
-        """Whether a whole list was read once."""
+        """Whether a full list was read."""
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def observe(self, body: Mapping[str, Any]) -> Entry:
-        """Takes an object as the API gave it; the entry that holds now."""
+        """Stores an object from the API. Returns the newest entry."""
         entry = read_entry(body, self._home)
         known = self._entries.get(entry.key)
         if known is not None and known.revision > entry.revision:
@@ -95,13 +108,13 @@ class MirrorCache:
         return entry
 
     def forget(self, namespace: str, name: str, uid: str) -> None:
-        """Drops the object with this uid, and no other of its name."""
+        """Removes the object with this uid, and no other of its name."""
         known = self._entries.get((namespace, name))
         if known is not None and known.uid == uid:
             del self._entries[namespace, name]
 
     def replace(self, namespace: str, bodies: Iterable[Entry], revision: int) -> None:
-        """Takes a whole list of a namespace, read at ``revision``; what is newer stays."""
+        """Stores a full list of a namespace, read at ``revision``; newer entries stay."""
         listed = {entry.key: entry for entry in bodies}
         for key, known in list(self._entries.items()):
             if key[0] == namespace and key not in listed and known.revision <= revision:
@@ -112,9 +125,9 @@ class MirrorCache:
                 self._entries[key] = entry
 
     def mirrors(self) -> dict[str, Entry]:
-        """Our mirrors by job id."""
+        """The mirrors by job id."""
         return {entry.job_id: entry for entry in self._entries.values() if entry.is_mirror and entry.job_id is not None}
 
-    def by_hand(self) -> list[Entry]:
-        """Objects made by hand."""
+    def user_created(self) -> list[Entry]:
+        """The user-created resources."""
         return [entry for entry in self._entries.values() if not entry.is_mirror]

@@ -1,17 +1,17 @@
-"""A custom resource that someone applied becomes a row, once (docs/contract.md#kubernetes)."""
+"""Creates the row of a user-created resource, once, or refuses the resource (docs/contract.md#kubernetes)."""
 
 from __future__ import annotations
 
 import uuid
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
 
 from regen_core.errors import ValidationFailed
+from regen_core.names import LABEL_JOB_ID, label_value
 from regen_operator.kube.client import CUSTOM, EVENTS
-from regen_operator.kube.errors import AlreadyExists, KubeError, NotFound
-from regen_operator.mirror.resource import Owner, build_event, is_reserved, read_application
+from regen_operator.kube.errors import AlreadyExists, NotFound
+from regen_operator.mirror.resource import Owner, build_event, is_reserved, read_arguments
 from regen_operator.mirror.status import build_status, merge_patch, refused_status
 from regen_operator.reasons import EventReason, RefusalReason
 
@@ -19,13 +19,12 @@ if TYPE_CHECKING:
     from regen_operator.kube.client import Json, KubeClient
     from regen_operator.mirror.cache import Entry, MirrorCache
     from regen_operator.rows.database import Database
-    from regen_operator.rows.values import IngestOutcome
 
 log = structlog.get_logger("regen.ingest")
 
 
 class Ingester:
-    """Makes rows of objects made by hand, or refuses them where they stand."""
+    """Handles user-created resources in ``namespaces``."""
 
     def __init__(
         self, database: Database, kube: KubeClient, cache: MirrorCache, *, cluster: str, namespaces: frozenset[str]
@@ -37,11 +36,11 @@ class Ingester:
         self._namespaces = namespaces
 
     async def ingest(self, entry: Entry) -> None:
-        """Handles one object that has neither a row nor a refusal.
+        """Handles a resource that has neither a row nor a refusal.
 
         Raises:
-            KubeError: the API server did not answer; the same object may be handled again.
-            DatabaseUnavailable: likewise.
+            KubeError: the API server failed. The call can be repeated.
+            DatabaseUnavailable: the database failed. The call can be repeated.
         """
         try:
             body = (await self._kube.get(CUSTOM, entry.namespace, entry.name)).body
@@ -52,70 +51,65 @@ class Ingester:
         if entry.is_mirror or entry.job_id is not None or entry.refused or entry.deleting:
             return
         if is_reserved(entry.name):
-            await self._refuse(
-                entry, RefusalReason.NAME_RESERVED, "only the operator creates names that begin with regen-. Use another name."
-            )
+            message = "only the operator creates names that begin with regen-. Use another name."
+            await self._refuse(entry, RefusalReason.NAME_RESERVED, message)
         elif entry.namespace not in self._namespaces:
-            await self._refuse(
-                entry,
-                RefusalReason.NAMESPACE_NOT_SERVED,
-                f"the operator takes no jobs from namespace {entry.namespace}. Use one of REGEN_CR_NAMESPACES.",
-            )
+            message = f"the operator takes no jobs from namespace {entry.namespace}. Use one of REGEN_CR_NAMESPACES."
+            await self._refuse(entry, RefusalReason.NAMESPACE_NOT_SERVED, message)
         else:
             await self._insert(entry, body)
 
-    async def secure(self, body: Json) -> None:
-        """Makes the row of an object that is about to be made again: should the object get lost, its job does not.
-
-        What cannot be a row is refused where the object stands anew.
+    async def refuse_without_row(self, entry: Entry) -> None:
+        """Refuses a resource whose row the database lost. A user's resource is never deleted or recreated for that.
 
         Raises:
-            RegenError: the database did not answer, or failed; nothing was done.
+            KubeError: the API server failed. The call can be repeated.
+            DatabaseUnavailable: the database failed. The call can be repeated.
         """
-        metadata = body["metadata"]
-        if is_reserved(metadata["name"]) or metadata["namespace"] not in self._namespaces:
-            return
-        with suppress(ValidationFailed):
-            await self._make_row(body)
-
-    async def _make_row(self, body: Json) -> IngestOutcome:
-        application = read_application(body, self._cluster)
-        return await self._database.ingest(
-            job_id=uuid.uuid4().hex,
-            instruction=application.instruction,
-            priority=application.priority,
-            requested_by=application.requested_by,
-            key=application.key,
-            retry_of=application.retry_of,
+        message = (
+            "the database does not have the job that this resource shows: it was restored from a backup or replaced."
+            " Delete the resource, then create it again."
         )
+        await self._refuse(entry, RefusalReason.ROW_LOST, message)
 
     async def _insert(self, entry: Entry, body: Json) -> None:
+        name = f"{entry.namespace}/{entry.name}"
         try:
-            made = await self._make_row(body)
+            arguments = read_arguments(body, self._cluster)
+            ingested = await self._database.ingest(
+                job_id=uuid.uuid4().hex,
+                instruction=arguments.instruction,
+                priority=arguments.priority,
+                requested_by=arguments.requested_by,
+                key=arguments.key,
+                retry_of=arguments.retry_of,
+            )
         except ValidationFailed as error:
             await self._refuse(entry, RefusalReason.INVALID, error.message)
             return
-        if made.outcome == "refused":
-            message = f"a job was made of {entry.namespace}/{entry.name} before, with another instruction; use another name"
+        if ingested.outcome == "refused":
+            message = f"a job was created from {name} before, with another instruction. Use another name."
             await self._refuse(entry, RefusalReason.INSTRUCTION_DIFFERS, message)
             return
-        log.info("custom resource ingested", job_id=made.id, outcome=made.outcome, resource=f"{entry.namespace}/{entry.name}")
-        facts = (await self._database.facts([made.id]))[made.id]
-        status = build_status(facts, entry.status, None)
-        answer = await self._kube.patch_status(CUSTOM, entry.namespace, entry.name, merge_patch(status, entry.status))
-        self._cache.observe(answer.body)
+        log.info("custom resource ingested", job_id=ingested.id, outcome=ingested.outcome, resource=name)
+        # Before the status, by which the next pass would no longer ingest it.
+        labels = {LABEL_JOB_ID: label_value(ingested.id)}
+        labelled = await self._kube.patch_labels(CUSTOM, entry.namespace, entry.name, labels)
+        entry = self._cache.observe(labelled.body)
+        facts = (await self._database.facts([ingested.id]))[ingested.id]
+        status = build_status(facts, entry.status, None, entry.generation)
+        patched = await self._kube.patch_status(CUSTOM, entry.namespace, entry.name, merge_patch(status, entry.status))
+        self._cache.observe(patched.body)
 
-    async def _refuse(self, entry: Entry, reason: str, message: str) -> None:
-        now = await self._database.clock()
-        status = refused_status(entry.status, reason, message, now)
-        answer = await self._kube.patch_status(CUSTOM, entry.namespace, entry.name, status)
-        self._cache.observe(answer.body)
-        log.warning("custom resource refused", resource=f"{entry.namespace}/{entry.name}", reason=reason, message=message)
-        owner = Owner(entry.namespace, entry.name, entry.uid)
-        event = build_event(owner, reason=EventReason.REFUSED, message=message, at=now)
+    async def _refuse(self, entry: Entry, reason: RefusalReason, message: str) -> None:
+        name, now = f"{entry.namespace}/{entry.name}", await self._database.clock()
+        event = build_event(Owner(entry.namespace, entry.name, entry.uid), reason=EventReason.REFUSED, message=message, at=now)
         try:
+            # Before the status: if the operator stops in between, the next pass repeats both.
             await self._kube.create(EVENTS, entry.namespace, event)
         except AlreadyExists:
-            pass
-        except KubeError as error:
-            log.warning("event not written", resource=f"{entry.namespace}/{entry.name}", error=error.message)
+            log.debug("event already written", resource=name)
+        status = refused_status(entry.status, reason, message, now, entry.generation)
+        patched = await self._kube.patch_status(CUSTOM, entry.namespace, entry.name, status)
+        self._cache.observe(patched.body)
+        log.warning("custom resource refused", resource=name, reason=reason, message=message)

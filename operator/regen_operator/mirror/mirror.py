@@ -1,7 +1,7 @@
-"""The custom resources as a bounded projection of the rows. One query per pass says what is wanted; the rest follows.
+"""Shows rows as custom resources, a bounded projection. One query per pass decides which rows have a resource.
 
-A pass makes what is missing, writes what a status should say by now, and deletes what is no longer wanted. Deleting an
-object changes no row: it is made again for as long as its row wants one.
+A pass creates missing resources, writes statuses that are due, and deletes resources whose rows no longer have one. Deleting a
+resource changes no row: it is recreated while its row has one. A user-created resource is never recreated.
 """
 
 from __future__ import annotations
@@ -20,26 +20,18 @@ from regen_core.states import JobStatus
 from regen_operator.kube.client import CUSTOM, EVENTS
 from regen_operator.kube.errors import AlreadyExists, Conflict, KubeError, NotFound, Unprocessable
 from regen_operator.mirror.cache import read_entry
-from regen_operator.mirror.resource import Owner, again, build_custom, build_event, read_instruction
-from regen_operator.mirror.status import (
-    Delays,
-    build_status,
-    due_in,
-    may_tell_event,
-    merge_patch,
-    waiting_reason,
-)
-from regen_operator.reasons import EventReason
+from regen_operator.mirror.resource import Owner, build_custom, build_event, read_instruction
+from regen_operator.mirror.status import Delays, build_status, differs, due_in, merge_patch, waiting_reason
+from regen_operator.reasons import EventReason, StartReason, WaitReason
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from regen_operator.kube.client import Json, KubeClient
-    from regen_operator.mirror.cache import Entry, Key, MirrorCache
+    from regen_operator.mirror.cache import Entry, MirrorCache
     from regen_operator.mirror.ingest import Ingester
-    from regen_operator.reasons import WaitReason
     from regen_operator.rows.database import Database
-    from regen_operator.rows.values import JobFacts, QueueFacts
+    from regen_operator.rows.values import JobFacts
     from regen_operator.settings import Settings
     from regen_operator.telemetry.metrics import Metrics
     from regen_operator.telemetry.transitions import Transitions
@@ -47,19 +39,27 @@ if TYPE_CHECKING:
 log = structlog.get_logger("regen.mirror")
 
 IDLE_SECONDS: Final = 2.0
+"""Longest pause between passes; a PENDING row's reason is read at most this often."""
 WRITERS: Final = 8
+"""Concurrent writes, so that the mirror leaves request slots to launches."""
 SET_ASIDE_SECONDS: Final = 60.0
 
 
 @dataclass(slots=True)
-class Memory:
-    """What the mirror remembers between passes; all of it may be lost, but ``to_put_back`` is better not."""
+class MirrorMemory:
+    """What the mirror remembers between passes. Losing it costs repeated requests.
+
+    Attributes:
+        set_aside: job id or uid of a resource → ``time.monotonic()`` until which it is skipped after a failure.
+        accepted: uid → (the status that was written, the status that the API server stored).
+        reasons: job id → why the PENDING row waits, and ``time.monotonic()`` since when.
+        reasons_read_at: ``time.monotonic()`` of the last read of ``reasons``.
+    """
 
     set_aside: dict[str, float] = field(default_factory=dict)
     accepted: dict[str, tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
-    """uid → (the status that we wrote, the status that the API server kept of it)."""
-    to_put_back: dict[Key, Json] = field(default_factory=dict)
-    """Objects made by hand that we delete in order to make them again, until they are there."""
+    reasons: dict[str, tuple[WaitReason, float]] = field(default_factory=dict)
+    reasons_read_at: float = float("-inf")
 
 
 class Mirror:
@@ -92,16 +92,16 @@ class Mirror:
             starting=settings.starting_status_delay_seconds,
             waiting=settings.waiting_status_delay_seconds,
         )
-        self._memory = Memory()
+        self._memory = MirrorMemory()
         self._hint = asyncio.Event()
         self._writers = asyncio.Semaphore(WRITERS)
 
     def enqueue(self) -> None:
-        """Asks for a pass soon."""
+        """Requests a pass."""
         self._hint.set()
 
     async def run(self) -> None:
-        """Passes until cancelled."""
+        """Runs passes until cancelled, while this replica leads."""
         self._transitions.begin()
         while True:
             self._hint.clear()
@@ -110,8 +110,8 @@ class Mirror:
                 if self._cache.synced:
                     pause = await self.run_pass()
             except RegenError as error:
-                log.warning("mirror put off", error=error.message)
-            await asyncio.sleep(self._settings.mirror_delay_seconds)  # what comes in bursts is written at once
+                log.warning("mirror pass failed, will retry", error=error.message, retry_in=pause)
+            await asyncio.sleep(self._settings.mirror_delay_seconds)  # coalesces a burst of changes into one pass
             try:
                 async with asyncio.timeout(pause):
                     await self._hint.wait()
@@ -119,10 +119,10 @@ class Mirror:
                 continue
 
     async def list_all(self) -> None:
-        """Reads every custom resource anew.
+        """Lists every custom resource into the cache.
 
         Raises:
-            KubeError: the API server did not answer, or the custom resource definition is missing.
+            KubeError: the API server failed, or the custom resource definition is missing.
         """
         for namespace in self._settings.mirrored_namespaces:
             entries: list[Entry] = []
@@ -134,49 +134,51 @@ class Mirror:
         self._cache.synced = True
 
     async def run_pass(self) -> float:
-        """One pass. Returns the seconds until something becomes due by the clock alone.
+        """Runs one pass. Returns the seconds until the next status is due.
 
         Raises:
-            RegenError: what is wanted is not known, so nothing was deleted.
+            RegenError: the rows could not be read, so nothing was deleted.
         """
-        await self._each(self._guarded(key[1], partial(self._put_back, key)) for key in list(self._memory.to_put_back))
         await self._each(
             self._guarded(entry.name, partial(self._ingester.ingest, entry))
-            for entry in self._cache.by_hand()
+            for entry in self._cache.user_created()
             if entry.job_id is None and not entry.refused and not entry.deleting
         )
-        by_hand = {entry.job_id: entry for entry in self._cache.by_hand() if entry.job_id is not None}
+        user_created = {
+            entry.job_id: entry for entry in self._cache.user_created() if entry.job_id is not None and not entry.refused
+        }
         mirrors = self._cache.mirrors()
         facts = await self._database.mirror(
             window=self._settings.mirror_window,
             keep=self._settings.cr_keep,
             ttl_seconds=self._settings.cr_ttl_seconds,
             mirrored=mirrors.keys(),
-            shown=by_hand.keys(),
+            shown=user_created.keys(),
         )
         self._transitions.saw(facts.values())
-        await self._create({job_id: one for job_id, one in facts.items() if job_id not in mirrors and job_id not in by_hand})
-        shown = self._cache.mirrors() | by_hand
+        missing = facts.keys() - mirrors.keys() - user_created.keys()
+        await self._create({job_id: facts[job_id] for job_id in missing})
+        shown = self._cache.mirrors() | user_created
         pause = await self._write_statuses({job_id: (shown[job_id], one) for job_id, one in facts.items() if job_id in shown})
         await self._each(
-            self._guarded(entry.name, partial(self._make_again, entry))
-            for job_id, entry in by_hand.items()
+            self._guarded(entry.name, partial(self._ingester.refuse_without_row, entry))
+            for job_id, entry in user_created.items()
             if job_id not in facts and not entry.deleting
         )
         await self._each(
             self._guarded(entry.name, partial(self._delete, entry))
             for job_id, entry in mirrors.items()
-            if (job_id not in facts or job_id in by_hand) and not entry.deleting
+            if (job_id not in facts or job_id in user_created) and not entry.deleting
         )
         await self._each(
             self._guarded(entry.name, partial(self._delete, entry))
-            for job_id, entry in by_hand.items()
+            for job_id, entry in user_created.items()
             if job_id in facts and not entry.deleting and entry.is_expired(facts[job_id], self._settings.cr_ttl_seconds)
         )
-        self._tidy()
+        self._tidy(facts.keys())
         return pause
 
-    # -- what is missing -----------------------------------------------------------------------------------------------
+    # -- missing resources ---------------------------------------------------------------------------------------------
 
     async def _create(self, missing: Mapping[str, JobFacts]) -> None:
         now = time.monotonic()
@@ -195,167 +197,170 @@ class Mirror:
         try:
             body = build_custom(facts.row, read_instruction(instruction), namespace)
         except ValidationFailed as error:
-            self._set_aside(job_id, error.message)  # its row goes its way: the pod finds the same, and says so
+            self._set_aside(job_id, error.message)  # the pod finds the same and fails the job
             return
         if body is None:
-            self._set_aside(job_id, "its type is no name that a custom resource can hold")
+            self._set_aside(job_id, "the custom resource definition does not allow its type")
             return
         try:
-            answer = await self._kube.create(CUSTOM, namespace, body)
+            created = await self._kube.create(CUSTOM, namespace, body)
         except AlreadyExists:
-            answer = await self._kube.get(CUSTOM, namespace, body["metadata"]["name"])
+            created = await self._kube.get(CUSTOM, namespace, body["metadata"]["name"])
         except Unprocessable as error:
             self._set_aside(job_id, error.message)
             return
         else:
             self._measure(facts, read_at)
-        metadata = answer.body["metadata"]
+        metadata = created.body["metadata"]
         labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
         if labels.get(LABEL_MANAGED_BY) != MANAGED_BY or annotations.get(ANNOTATION_JOB_ID) != job_id:
-            self._set_aside(job_id, f"a custom resource named {metadata['name']} exists that is not this job's")
-        self._cache.observe(answer.body)
+            self._set_aside(job_id, f"a resource named {metadata['name']} exists that does not belong to this job")
+        self._cache.observe(created.body)
 
     def _measure(self, facts: JobFacts, read_at: float) -> None:
-        """How long a row waited for its custom resource; one that has ended is shown anew, which says nothing."""
+        """Measures how long a row waited for its resource. An ended row's resource may be recreated, which says nothing."""
         row = facts.row
         if row.created_at is not None and not row.status.is_terminal:
             age = (facts.now - row.created_at).total_seconds()
             self._metrics.phase("mirrored", row.type, age + time.monotonic() - read_at)
 
-    # -- what a status should say --------------------------------------------------------------------------------------
+    # -- statuses ------------------------------------------------------------------------------------------------------
 
     async def _write_statuses(self, shown: Mapping[str, tuple[Entry, JobFacts]]) -> float:
         now, pause = time.monotonic(), IDLE_SECONDS
-        due: dict[str, tuple[Entry, JobFacts]] = {}
+        await self._read_reasons({job_id: facts for job_id, (_, facts) in shown.items()}, now)
+        due: list[tuple[Entry, JobFacts, Json]] = []
         for job_id, (entry, facts) in shown.items():
-            seconds = due_in(facts, entry.status, self._delays, self._waiting(job_id))
-            put_off = max(self._memory.set_aside.get(entry.uid, 0.0), self._memory.set_aside.get(job_id, 0.0))
-            if entry.deleting or seconds is None or put_off > now:
+            set_aside = max(self._memory.set_aside.get(entry.uid, 0.0), self._memory.set_aside.get(job_id, 0.0))
+            unknown = facts.row.status is JobStatus.PENDING and job_id not in self._memory.reasons
+            if entry.deleting or unknown or set_aside > now:
+                continue
+            wanted = build_status(facts, entry.status, self._why(facts), entry.generation)
+            seconds = due_in(facts, entry.status, wanted, self._delays)
+            if seconds is not None and facts.row.status is JobStatus.PENDING:
+                seconds = max(seconds, self._settling(job_id, entry, now))
+            if seconds is None or self._is_accepted(entry, wanted):
                 continue
             if seconds > 0:
                 pause = min(pause, seconds)
             else:
-                due[job_id] = (entry, facts)
-        pending = [job_id for job_id, (_, facts) in due.items() if facts.row.status is JobStatus.PENDING]
-        queue = await self._database.waiting(pending) if pending else {}
+                due.append((entry, facts, wanted))
         await self._each(
-            self._guarded(job_id, partial(self._write_status, entry, facts, queue.get(job_id)))
-            for job_id, (entry, facts) in due.items()
-            if facts.row.status is not JobStatus.PENDING or job_id in queue
+            self._guarded(facts.row.id, partial(self._write_status, entry, facts, wanted)) for entry, facts, wanted in due
         )
         return pause
 
-    async def _write_status(self, entry: Entry, facts: JobFacts, queue: QueueFacts | None) -> None:
-        row = facts.row
-        wanted = build_status(facts, entry.status, self._why(facts, queue))
-        if entry.status == wanted or self._memory.accepted.get(entry.uid) == (wanted, entry.status):
+    async def _read_reasons(self, facts: Mapping[str, JobFacts], now: float) -> None:
+        """Reads why the shown PENDING rows wait, at most every ``IDLE_SECONDS`` unless a row is new."""
+        memory = self._memory
+        pending = [job_id for job_id, one in facts.items() if one.row.status is JobStatus.PENDING]
+        is_due = now - memory.reasons_read_at >= min(IDLE_SECONDS, self._delays.waiting or IDLE_SECONDS)
+        if not pending or not (is_due or any(job_id not in memory.reasons for job_id in pending)):
             return
-        patch = merge_patch(wanted, entry.status)
+        memory.reasons_read_at = now
+        queue, caps, blocked_types = await self._database.waiting(pending), self._settings.caps, self._blocked_types()
+        for job_id in pending:
+            if job_id in queue:
+                why = waiting_reason(facts[job_id], queue[job_id], caps, blocked_types)
+                known = memory.reasons.get(job_id)
+                since = known[1] if known is not None and known[0].reason == why.reason else now
+                memory.reasons[job_id] = why, since
+
+    def _is_accepted(self, entry: Entry, wanted: Json) -> bool:
+        """Whether the API server already stored this status in its own form."""
+        accepted = self._memory.accepted.get(entry.uid)
+        return accepted is not None and accepted[1] == entry.status and not differs(accepted[0], wanted)
+
+    def _settling(self, job_id: str, entry: Entry, now: float) -> float:
+        """Seconds that a changed reason must still last: a slot becomes free and is taken in between."""
+        known = self._memory.reasons.get(job_id)
+        if known is None or "reason" not in entry.status:
+            return 0.0
+        return max(0.0, self._delays.waiting - (now - known[1]))
+
+    def _why(self, facts: JobFacts) -> WaitReason | None:
+        job_id, status = facts.row.id, facts.row.status
+        if status is JobStatus.PENDING:
+            known = self._memory.reasons.get(job_id)
+            return None if known is None else known[0]
+        if status is not JobStatus.RUNNING or facts.run is not None:
+            return None
+        why = self._waiting(job_id)
+        # Launching lasts a moment: one reason less to write.
+        if why is None or why.reason == StartReason.LAUNCHING:
+            return WaitReason(StartReason.STARTING, "the pod is being created")
+        return why
+
+    async def _write_status(self, entry: Entry, facts: JobFacts, wanted: Json) -> None:
+        row = facts.row
+        if row.status is JobStatus.FAILED and entry.status.get("phase") != JobStatus.FAILED:
+            # Before the status: if the operator stops in between, the next pass repeats both.
+            await self._write_event(entry, wanted, facts)
         try:
-            answer = await self._kube.patch_status(CUSTOM, entry.namespace, entry.name, patch)
+            written = await self._kube.patch_status(CUSTOM, entry.namespace, entry.name, merge_patch(wanted, entry.status))
         except NotFound:
             self._cache.forget(entry.namespace, entry.name, entry.uid)
             return
         except Unprocessable as error:
-            await self._remake(entry, row.id, error)
+            await self._status_refused(entry, row.id, error)
             return
-        kept = self._cache.observe(answer.body).status
-        if row.status.is_terminal or kept != wanted:
-            self._memory.accepted[entry.uid] = (wanted, kept)
-        first_told = row.status is JobStatus.FAILED and entry.status.get("phase") != "FAILED"
-        if first_told and may_tell_event(facts, entry.status):
-            await self._tell_failure(entry, wanted, facts)
+        stored = self._cache.observe(written.body).status
+        if row.status.is_terminal or stored != wanted:
+            self._memory.accepted[entry.uid] = (wanted, stored)
 
-    def _why(self, facts: JobFacts, queue: QueueFacts | None) -> WaitReason | None:
-        if facts.row.status is JobStatus.PENDING and queue is not None:
-            return waiting_reason(facts, queue, self._settings.caps, self._blocked_types())
-        if facts.row.status is not JobStatus.RUNNING or facts.run is not None:
-            return None
-        return self._waiting(facts.row.id)
-
-    async def _remake(self, entry: Entry, job_id: str, error: Unprocessable) -> None:
-        """The rules refuse the status (the database was restored): the object goes, and is made again."""
-        log.warning("status refused", job_id=job_id, error=error.message)
-        if not entry.status:
-            # A fresh object refuses it too: the fault is ours, and making it again would never end.
-            self._set_aside(entry.uid, error.message)
-            return
-        await self._make_again(entry)
-
-    async def _make_again(self, entry: Entry) -> None:
-        """Deletes an object whose past the rows do not know; one made by hand is put back as it was applied."""
-        log.warning("custom resource is made again", resource=f"{entry.namespace}/{entry.name}", job_id=entry.job_id)
-        if not entry.is_mirror:
-            body = again((await self._kube.get(CUSTOM, entry.namespace, entry.name)).body)
-            await self._ingester.secure(body)
-            self._memory.to_put_back[entry.key] = body
-        await self._delete(entry)
-        if not entry.is_mirror:
-            await self._put_back(entry.key)
-        self._hint.set()
-
-    async def _put_back(self, key: Key) -> None:
-        """Makes the object of this key that we deleted; while it cannot be made, every pass tries again."""
-        namespace, name = key
-        if self._memory.set_aside.get(name, 0.0) > time.monotonic():
-            return
-        try:
-            answer = await self._kube.create(CUSTOM, namespace, self._memory.to_put_back[key])
-        except AlreadyExists:
-            answer = await self._kube.get(CUSTOM, namespace, name)
-            if "deletionTimestamp" in answer.body["metadata"]:
-                self._set_aside_briefly(name)  # a finalizer holds the old one
-                return
-        except NotFound:
-            log.warning("custom resource is not made again: its namespace is gone", resource=f"{namespace}/{name}")
-            del self._memory.to_put_back[key]
-            return
-        except Unprocessable as error:
-            self._set_aside(name, error.message)
-            return
-        del self._memory.to_put_back[key]
-        self._cache.observe(answer.body)
-
-    async def _tell_failure(self, entry: Entry, status: Mapping[str, Any], facts: JobFacts) -> None:
+    async def _write_event(self, entry: Entry, status: Mapping[str, Any], facts: JobFacts) -> None:
         owner = Owner(entry.namespace, entry.name, entry.uid)
-        event = build_event(owner, reason=EventReason.FAILED, message=f"{status['reason']}: {status['message']}", at=facts.now)
+        message = f"{status['reason']}: {status['message']}"
+        event = build_event(owner, reason=EventReason.FAILED, message=message, at=facts.now)
         try:
             await self._kube.create(EVENTS, entry.namespace, event)
         except AlreadyExists:
-            log.debug("event was written before", job_id=facts.row.id)
+            log.debug("event already written", job_id=facts.row.id)
 
-    # -- what is no longer wanted --------------------------------------------------------------------------------------
+    async def _status_refused(self, entry: Entry, job_id: str, error: Unprocessable) -> None:
+        """The CRD's rules refuse the status: the resource is ahead of its row, because the database was restored."""
+        log.warning("status refused by the API server", job_id=job_id, error=error.message)
+        if not entry.status:
+            # A new resource would refuse it too.
+            self._set_aside(entry.uid, error.message)
+        elif entry.is_mirror:
+            await self._delete(entry)
+            self._hint.set()
+        else:
+            await self._ingester.refuse_without_row(entry)
+
+    # -- deletions -----------------------------------------------------------------------------------------------------
 
     async def _delete(self, entry: Entry) -> None:
         try:
             await self._kube.delete(CUSTOM, entry.namespace, entry.name, uid=entry.uid, propagation="Background")
         except (NotFound, Conflict):
-            log.debug("custom resource was gone", resource=entry.name)
+            log.debug("custom resource already deleted", resource=entry.name)
         self._cache.forget(entry.namespace, entry.name, entry.uid)
 
-    def _set_aside(self, key: str, why: str) -> None:
-        log.error("not mirrored for now", key=key, why=why, again_in=SET_ASIDE_SECONDS)
+    def _set_aside(self, key: str, error: str) -> None:
+        log.error("job not mirrored, will retry", key=key, error=error, retry_in=SET_ASIDE_SECONDS)
         self._memory.set_aside[key] = time.monotonic() + SET_ASIDE_SECONDS
 
-    def _tidy(self) -> None:
+    def _tidy(self, shown: Iterable[str]) -> None:
         memory, now = self._memory, time.monotonic()
         for key in [key for key, until in memory.set_aside.items() if until <= now]:
             del memory.set_aside[key]
-        uids = {entry.uid for entry in [*self._cache.mirrors().values(), *self._cache.by_hand()]}
-        for uid in [uid for uid in memory.accepted if uid not in uids]:
+        uids = {entry.uid for entry in [*self._cache.mirrors().values(), *self._cache.user_created()]}
+        for uid in memory.accepted.keys() - uids:
             del memory.accepted[uid]
+        for job_id in memory.reasons.keys() - set(shown):
+            del memory.reasons[job_id]
 
     async def _guarded(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
-        """One object's trouble is its own; the next pass tries again."""
+        """Confines an error to its resource; the next pass retries."""
         async with self._writers:
             try:
                 await work()
             except (KubeError, RegenError) as error:
-                log.warning("not mirrored", key=key, error=error.message)
-                self._set_aside_briefly(key)
-
-    def _set_aside_briefly(self, key: str) -> None:
-        self._memory.set_aside.setdefault(key, time.monotonic() + self._settings.mirror_delay_seconds * 4)
+                delay = self._settings.mirror_delay_seconds * 4
+                log.warning("mirroring failed, will retry", key=key, error=error.message, retry_in=delay)
+                self._memory.set_aside.setdefault(key, time.monotonic() + delay)
 
     @staticmethod
     async def _each(work: Iterable[Awaitable[None]]) -> None:

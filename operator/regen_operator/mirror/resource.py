@@ -1,4 +1,4 @@
-"""Custom resources: those that we make from rows, and those from which rows are made. Pure."""
+"""Builds custom resources from rows, reads rows from custom resources, and builds Events. No I/O."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 MIRRORED_BYTES: Final = 16 * 1024
-HAND_MADE_BYTES: Final = 64 * 1024
+INGESTED_BYTES: Final = 64 * 1024
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9])?", re.IGNORECASE)
 
 
@@ -42,17 +42,17 @@ def read_instruction(text: str) -> Any:
     """The JSON value in ``text``, an ``instructionJson`` as the database writes it.
 
     Raises:
-        ValidationFailed: it holds an integer of thousands of digits or is nested too deep for Python's parser.
+        ValidationFailed: it has an integer of thousands of digits or is nested too deep for Python's parser.
     """
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        msg = f"instruction: expected a value that can be read, got one that cannot ({type(error).__name__})"
+        msg = f"instruction cannot be parsed ({type(error).__name__})"
         raise ValidationFailed(msg) from error
 
 
 def build_custom(row: JobRow, instruction: Any, namespace: str) -> Json | None:
-    """The custom resource of a row; None for a type that the custom resource definition cannot hold."""
+    """The custom resource of a row; None for a type that the custom resource definition does not allow."""
     if row.type is None or not is_type(row.type):
         return None
     content = canonical_json(instruction)
@@ -78,8 +78,16 @@ def build_custom(row: JobRow, instruction: Any, namespace: str) -> Json | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
-    """What ``regen_ingest_v1`` is asked for a custom resource made by hand."""
+class IngestArguments:
+    """The arguments of ``regen_ingest_v1`` for a user-created resource.
+
+    Attributes:
+        instruction: ``spec.instruction``.
+        priority: ``spec.priority``.
+        requested_by: ``cr:`` and the namespace.
+        key: the idempotency key, from cluster, namespace and name.
+        retry_of: ``spec.retryOf``.
+    """
 
     instruction: Json
     priority: int
@@ -88,31 +96,31 @@ class Application:
     retry_of: str | None
 
 
-def read_application(body: Mapping[str, Any], cluster: str) -> Application:
-    """The application in a custom resource made by hand.
+def read_arguments(body: Mapping[str, Any], cluster: str) -> IngestArguments:
+    """The arguments of ``regen_ingest_v1`` from a user-created resource.
 
-    Only what makes it no application is refused here. An unknown type or wrong inputs make a job that ends FAILED, as
-    anybody else's would (docs/contract.md#instruction).
+    An unknown type or invalid inputs are not refused here: they create a job that ends FAILED, as from any other caller
+    (docs/contract.md#instruction).
 
     Raises:
-        ValidationFailed: the instruction is missing, too large, or not what type and digest beside it say.
+        ValidationFailed: the instruction is missing, too large, or contradicts ``type`` or ``instructionDigest``.
     """
     metadata, spec = body["metadata"], body.get("spec") or {}
     instruction = spec.get("instruction")
     if not isinstance(instruction, dict):
-        raise ValidationFailed("spec.instruction: expected an object")
+        raise ValidationFailed("spec.instruction must be an object")
     content = canonical_json(instruction)
-    if len(content) > HAND_MADE_BYTES:
-        raise ValidationFailed(f"spec.instruction: expected {HAND_MADE_BYTES} bytes at the most, got {len(content)}")
+    if len(content) > INGESTED_BYTES:
+        raise ValidationFailed(f"spec.instruction must have at most {INGESTED_BYTES} bytes, but has {len(content)}")
     if instruction.get("type") != spec.get("type"):
         raise ValidationFailed(
-            f"spec.type: expected the instruction's type {instruction.get('type')!r}, got {spec.get('type')!r}"
+            f"spec.type must be the instruction's type {instruction.get('type')!r}, but is {spec.get('type')!r}"
         )
     digest = sha256_hex(content)
     if spec.get("instructionDigest") not in {None, digest}:
-        raise ValidationFailed(f"spec.instructionDigest: expected {digest}, got {spec['instructionDigest']}")
+        raise ValidationFailed(f"spec.instructionDigest must be {digest}, but is {spec['instructionDigest']}")
     namespace, name = metadata["namespace"], metadata["name"]
-    return Application(
+    return IngestArguments(
         instruction=instruction,
         priority=int(spec.get("priority") or 0),
         requested_by=ingest_requester(namespace),
@@ -121,16 +129,9 @@ def read_application(body: Mapping[str, Any], cluster: str) -> Application:
     )
 
 
-def again(body: Mapping[str, Any]) -> Json:
-    """The same object without its status and what the API server added: to be made again after its deletion."""
-    metadata = body["metadata"]
-    kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations") if key in metadata}
-    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": kept, "spec": body["spec"]}
-
-
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The object that an Event is about."""
+    """The resource that an Event is about."""
 
     namespace: str
     name: str
@@ -138,7 +139,7 @@ class Owner:
 
 
 def build_event(owner: Owner, *, reason: str, message: str, at: datetime) -> Json:
-    """A core/v1 Event of type Warning. Its name is fixed by owner and reason, so that saying it again makes no second."""
+    """A core/v1 Event of type Warning. Owner and reason fix its name, so repeating the create adds no second one."""
     when = f"{at.isoformat(timespec='seconds')}Z"
     return {
         "apiVersion": "v1",
@@ -164,5 +165,5 @@ def build_event(owner: Owner, *, reason: str, message: str, at: datetime) -> Jso
 
 
 def is_reserved(name: str) -> bool:
-    """Whether only the operator may use this name."""
+    """Whether only the operator may create a resource of this name."""
     return name.startswith(NAME_PREFIX)

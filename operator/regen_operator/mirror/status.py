@@ -1,12 +1,8 @@
-"""The status of a custom resource as a function of its row. Pure; the clock is the database's.
+"""The status of a custom resource: a function of its row and of why the job waits. No I/O; the clock is the database's.
 
-Writes are what the API server pays for, so a status is written when it tells something that lasts: PENDING only once a job
-really waits, RUNNING once with its pod, the end at once. docs/contract.md and the CRD's rules say what may follow what.
-
-A job costs at most six writes: its object is made and deleted, its Job is made, its end is told. That leaves two. One is
-for what holds it up, either while it waits or while it starts; one for its pod. An Event of a failure, or the deletion of a
-Job that never started, comes out of the same two; the Event is the one that is spared, since the conditions say the same.
-The conditions' reasons tell what was written before, so that a new leader counts on.
+Every change of phase or reason is written, messages alone are not. States that usually last a moment (queued, starting, an
+end within seconds) are written after a delay, so a job that completes without waiting costs at most six writes: its resource
+and its Job created, two statuses, and its resource deleted.
 """
 
 from __future__ import annotations
@@ -14,10 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from regen_core.errors import Classification
 from regen_core.names import job_name
 from regen_core.states import JobStatus
-from regen_operator.reasons import ConditionReason, PendingReason, WaitReason
+from regen_operator.reasons import ConditionReason, PendingReason, StartReason, WaitReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,92 +23,78 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-WRITES_PER_JOB: Final = 6
-PATIENCE_FACTOR: Final = 4
-"""A start that nothing is known to hold up is told of so many times later than one that something does."""
-UNTROUBLED: Final = frozenset({"Starting", "Launching"})
-AFTER_WAIT: Final = "ClaimedAfterWait"
-LATE: Final = "StartedLate"
+NORMAL_STARTS: Final = frozenset({StartReason.LAUNCHING, StartReason.STARTING})
+"""Reasons of a start that nothing is known to hold up."""
 MAX_MESSAGE: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Seconds before a status is worth a write: RUNNING with its pod, RUNNING still without one, PENDING."""
+    """Seconds before a state is written to a resource that shows none yet.
+
+    Attributes:
+        running: RUNNING, since the claim.
+        starting: RUNNING without a pod, if nothing is known to hold it up, since the claim.
+        waiting: PENDING, since the insert; also how long a changed reason must last.
+    """
 
     running: float
     starting: float
     waiting: float
 
 
-def due_in(facts: JobFacts, previous: Mapping[str, Any], delays: Delays, heard: WaitReason | None) -> float | None:
-    """Seconds until this row's status should be written (0 is now); None where nothing is to be written by the clock.
-
-    ``heard`` is why its launched pod has not started, as far as is known.
-    """
+def due_in(facts: JobFacts, shown: Mapping[str, Any], wanted: Mapping[str, Any], delays: Delays) -> float | None:
+    """Seconds until ``wanted`` should replace ``shown``; 0 is now, None is never: it shows the same."""
+    if not differs(shown, wanted):
+        return None
     row = facts.row
-    if row.status.is_terminal or _is_ahead(previous, row):
+    if row.status.is_terminal or _is_ahead(shown, row):
         return 0.0
     if row.status is JobStatus.PENDING:
-        if _told_wait(previous):
-            return None
-        return max(0.0, delays.waiting - pending_age(facts))
+        return 0.0 if _shows_state(shown) else max(0.0, delays.waiting - pending_age(facts))
     claimed_for = _seconds(row.locked_at, facts.now)
-    if facts.run is not None:
-        return None if _reason_of(previous, "Launched")[0] == "True" else max(0.0, delays.running - claimed_for)
-    if previous.get("phase") == "RUNNING" or _told_wait(previous):
-        return None
-    troubled = heard is not None and heard.reason not in UNTROUBLED
-    return max(0.0, delays.starting * (1 if troubled else PATIENCE_FACTOR) - claimed_for)
+    if facts.run is None and wanted.get("reason") in NORMAL_STARTS:
+        return max(0.0, (delays.running if _shows_state(shown) else delays.starting) - claimed_for)
+    return 0.0 if _shows_state(shown) else max(0.0, delays.running - claimed_for)
+
+
+def differs(shown: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether two statuses differ in more than messages: a place in the queue changes too often to be written."""
+    return _without_messages(shown) != _without_messages(wanted)
 
 
 def pending_age(facts: JobFacts) -> float:
-    """How long the row has waited, in seconds."""
+    """Seconds since the row was inserted."""
     return _seconds(facts.row.created_at, facts.now)
 
 
-def may_tell_event(facts: JobFacts, previous: Mapping[str, Any]) -> bool:
-    """Whether a failed job's Event is within its writes. ``previous`` is the status before the end was written."""
-    error = facts.row.error or {}
-    # A type without a class is failed as it is claimed; any other Job that never started is deleted.
-    never_started = 0 if error.get("classification") == Classification.VALIDATION else 2
-    job = 1 if facts.run is not None else never_started
-    made_and_deleted = 2  # one made by hand is told its row instead of being made
-    launched = _reason_of(previous, "Launched")
-    told = [_told_wait(previous), launched[0] == "False" or launched[1] == LATE, launched[0] == "True"]
-    end_and_event = 2
-    return made_and_deleted + job + sum(told) + end_and_event <= WRITES_PER_JOB
-
-
 def waiting_reason(facts: JobFacts, queue: QueueFacts, caps: Caps, blocked_types: frozenset[str]) -> WaitReason:
-    """Why a PENDING job waits: no room for its type, or else the narrowest cap that is reached, and its place by now.
+    """Why a PENDING job waits: the cluster takes no pods of its type, or else the narrowest cap that is reached.
 
     ``blocked_types`` are the types of which the cluster takes no more pods.
     """
     row = facts.row
-    where = f"place {queue.place} in the queue" if queue.place is not None else "not among the first thousand of the queue"
+    where = f"Place {queue.place} in the queue" if queue.place is not None else "Beyond the first thousand of the queue"
     place = f"{where} at {facts.now:%H:%M:%S}Z"
     if row.type in blocked_types:
-        return WaitReason(PendingReason.UNSCHEDULABLE, f"the cluster takes no more pods of type {row.type}; {place}")
+        return WaitReason(PendingReason.UNSCHEDULABLE, f"the cluster takes no more pods of type {row.type}. {place}")
     type_cap = caps.per_type.get(row.type or "")
     if type_cap is not None and queue.running_of_type >= type_cap:
-        return WaitReason(PendingReason.CAP_TYPE, f"{queue.running_of_type} of {type_cap} jobs of type {row.type} run; {place}")
+        message = f"{queue.running_of_type} of {type_cap} jobs of type {row.type} are running. {place}"
+        return WaitReason(PendingReason.CAP_TYPE, message)
     requester_cap = caps.per_requester if row.requested_by is not None else None
     if requester_cap is not None and queue.running_of_requester >= requester_cap:
-        who = row.requested_by
-        return WaitReason(
-            PendingReason.CAP_REQUESTER,
-            f"{queue.running_of_requester} of {requester_cap} jobs of {who} run; {place}"[:MAX_MESSAGE],
-        )
+        message = f"{queue.running_of_requester} of {requester_cap} jobs of {row.requested_by} are running. {place}"
+        return WaitReason(PendingReason.CAP_REQUESTER, _cut(message))
     if queue.running_total >= caps.total:
-        return WaitReason(PendingReason.CAP_TOTAL, f"{queue.running_total} of {caps.total} jobs run; {place}")
-    return WaitReason(PendingReason.QUEUED, f"a slot is free; {place}")
+        return WaitReason(PendingReason.CAP_TOTAL, f"{queue.running_total} of {caps.total} jobs are running. {place}")
+    return WaitReason(PendingReason.QUEUED, f"a slot is free. {place}")
 
 
-def build_status(facts: JobFacts, previous: Mapping[str, Any], waiting: WaitReason | None) -> Json:
-    """The whole status. ``previous`` is what the object has: what is set once is kept, conditions keep their times."""
+def build_status(facts: JobFacts, previous: Mapping[str, Any], waiting: WaitReason | None, generation: int) -> Json:
+    """The whole status. Fields of ``previous`` that are set once are kept, and conditions keep their times."""
     row, run = facts.row, facts.run
-    status: Json = {"jobId": row.id, "phase": str(row.status)}
+    status: Json = {"observedGeneration": generation, "jobId": row.id, "phase": str(row.status)}
     status |= _reason(row, waiting)
     if row.locked_at is not None:
         status["lockedAt"] = stamp(row.locked_at)
@@ -138,25 +119,36 @@ def build_status(facts: JobFacts, previous: Mapping[str, Any], waiting: WaitReas
 
 
 def merge_patch(wanted: Mapping[str, Any], previous: Mapping[str, Any]) -> Json:
-    """The merge patch that makes ``previous`` into ``wanted``."""
+    """The merge patch from ``previous`` to ``wanted``."""
     return {**dict.fromkeys((key for key in previous if key not in wanted), None), **wanted}
 
 
-def refused_status(previous: Mapping[str, Any], reason: str, message: str, at: datetime) -> Json:
-    """The status of an object that is no job and will be none."""
-    kept = [entry for entry in previous.get("conditions") or [] if entry["type"] != "Refused"]
-    refusal = {"type": "Refused", "status": "True", "reason": reason, "message": _cut(message), "lastTransitionTime": stamp(at)}
-    return {**previous, "reason": reason, "message": _cut(message), "conditions": [*kept, refusal]}
+def refused_status(previous: Mapping[str, Any], reason: str, message: str, at: datetime, generation: int) -> Json:
+    """The status of a resource that is not a job: ``kubectl wait --for=condition=Succeeded=false`` ends."""
+    text = _cut(message)
+    refused = {"reason": ConditionReason.REFUSED, "message": text}
+    conditions: list[_Condition] = [
+        ("Refused", "True", {"reason": reason, "message": text}, at),
+        ("Succeeded", "False", refused, at),
+        ("Stalled", "True", refused, at),
+    ]
+    added = {kind for kind, *_ in conditions}
+    kept = [entry for entry in previous.get("conditions") or [] if entry["type"] not in {*added, "Reconciling"}]
+    told = {"observedGeneration": generation, "reason": str(ConditionReason.REFUSED), "message": f"{reason}: {text}"}
+    return {**previous, **told, "conditions": [*kept, *_timed(conditions, previous, at)]}
 
 
 def is_refused(status: Mapping[str, Any]) -> bool:
-    """Whether the object was refused."""
+    """Whether the resource was refused."""
     return any(entry["type"] == "Refused" and entry["status"] == "True" for entry in status.get("conditions") or [])
 
 
 def stamp(moment: datetime) -> str:
-    """UTC as RFC 3339 with milliseconds, as the database holds it."""
+    """UTC as RFC 3339 with milliseconds, the precision of the database."""
     return f"{moment.isoformat(timespec='milliseconds')}Z"
+
+
+_Condition = tuple[str, str, Json, "datetime | None"]
 
 
 def _reason(row: JobRow, waiting: WaitReason | None) -> Json:
@@ -164,37 +156,45 @@ def _reason(row: JobRow, waiting: WaitReason | None) -> Json:
         return {"reason": str(row.error["classification"]), "message": _cut(str(row.error["message"]))}
     if row.status.is_terminal or waiting is None:
         return {}
-    return {"reason": waiting.reason, "message": _cut(waiting.message)}
+    return {"reason": str(waiting.reason), "message": _cut(waiting.message)}
 
 
 def _conditions(facts: JobFacts, previous: Mapping[str, Any], status: Mapping[str, Any]) -> list[Json]:
-    row, run = facts.row, facts.run
+    """Claimed, Launched and Succeeded; Reconciling and Stalled are those that kstatus reads."""
+    row = facts.row
+    why = {"reason": str(status.get("reason") or row.status.capitalize()), "message": str(status.get("message") or "")}
     if row.status is JobStatus.PENDING:
-        why = {"reason": status.get("reason", "Queued"), "message": status.get("message", "")}
-        return _timed([("Claimed", "False", why, row.created_at)], previous, facts.now)
-    claimed = {"reason": AFTER_WAIT if _told_wait(previous) else ConditionReason.CLAIMED, "message": ""}
-    conditions: list[tuple[str, str, Json, datetime | None]] = [("Claimed", "True", claimed, row.locked_at)]
-    launched = _reason_of(previous, "Launched")
-    if run is not None:
-        late = launched[0] == "False" or launched[1] == LATE
-        conditions.append(
-            ("Launched", "True", {"reason": LATE if late else ConditionReason.STARTED, "message": ""}, run.started_at)
-        )
-    elif row.status is JobStatus.RUNNING:
-        why = {"reason": status.get("reason", "Starting"), "message": status.get("message", "")}
-        conditions.append(("Launched", "False", why, row.locked_at))
-    elif row.status is JobStatus.FAILED:
-        conditions.append(("Launched", "False", {"reason": ConditionReason.NEVER_STARTED, "message": ""}, row.locked_at))
-    if row.status is JobStatus.COMPLETED:
-        conditions.append(("Succeeded", "True", {"reason": ConditionReason.COMPLETED, "message": ""}, row.completed_at))
-    if row.status is JobStatus.FAILED:
-        why = {"reason": str(status.get("reason") or "failed"), "message": str(status.get("message") or "")}
-        conditions.append(("Succeeded", "False", why, row.completed_at))
+        conditions: list[_Condition] = [("Claimed", "False", why, row.created_at)]
+    else:
+        conditions = [("Claimed", "True", _because(ConditionReason.CLAIMED), row.locked_at), *_launched(facts, why)]
+    match row.status:
+        case JobStatus.COMPLETED:
+            conditions.append(("Succeeded", "True", _because(ConditionReason.COMPLETED), row.completed_at))
+        case JobStatus.FAILED:
+            conditions.append(("Succeeded", "False", why, row.completed_at))
+            conditions.append(("Stalled", "True", _because(ConditionReason.FAILED), row.completed_at))
+        case _:
+            conditions.append(("Reconciling", "True", _because(ConditionReason.IN_PROGRESS), row.created_at))
     return _timed(conditions, previous, facts.now)
 
 
-def _timed(conditions: list[tuple[str, str, Json, datetime | None]], previous: Mapping[str, Any], now: datetime) -> list[Json]:
-    """A condition's time changes with its status, not with its reason."""
+def _launched(facts: JobFacts, why: Json) -> list[_Condition]:
+    row, run = facts.row, facts.run
+    if run is not None:
+        return [("Launched", "True", _because(ConditionReason.STARTED), run.started_at)]
+    if row.status is JobStatus.RUNNING:
+        return [("Launched", "False", why, row.locked_at)]
+    if row.status is JobStatus.FAILED:
+        return [("Launched", "False", _because(ConditionReason.NEVER_STARTED), row.locked_at)]
+    return []
+
+
+def _because(reason: ConditionReason) -> Json:
+    return {"reason": str(reason), "message": ""}
+
+
+def _timed(conditions: list[_Condition], previous: Mapping[str, Any], now: datetime) -> list[Json]:
+    """Sets each condition's time, which changes with its status and not with its reason."""
     before = {entry["type"]: entry for entry in previous.get("conditions") or []}
     timed = []
     for kind, holds, why, at in conditions:
@@ -204,23 +204,21 @@ def _timed(conditions: list[tuple[str, str, Json, datetime | None]], previous: M
     return timed
 
 
-def _reason_of(status: Mapping[str, Any], kind: str) -> tuple[str, str]:
-    """(status, reason) of a condition; empty where there is none."""
-    found = next((entry for entry in status.get("conditions") or [] if entry["type"] == kind), None)
-    return ("", "") if found is None else (found["status"], found["reason"])
-
-
 def _is_ahead(status: Mapping[str, Any], row: JobRow) -> bool:
-    """Whether a status tells more than the row knows, or of another row: the database was restored."""
+    """Whether a status is ahead of its row, or that of another row: the database was restored."""
     phase = JobStatus(status.get("phase", JobStatus.PENDING))
     further = phase.is_terminal if row.status is JobStatus.RUNNING else phase is not JobStatus.PENDING
     return further or status.get("jobId", row.id) != row.id
 
 
-def _told_wait(status: Mapping[str, Any]) -> bool:
-    """Whether a status once said why its job waits; the row's own PENDING, told to an object made by hand, has no reason."""
-    holds, reason = _reason_of(status, "Claimed")
-    return reason == AFTER_WAIT or (holds == "False" and "reason" in status)
+def _shows_state(status: Mapping[str, Any]) -> bool:
+    """Whether a status has a phase and, while PENDING, a reason; at ingestion only the phase is written."""
+    return "phase" in status and (status["phase"] != JobStatus.PENDING or "reason" in status)
+
+
+def _without_messages(status: Mapping[str, Any]) -> Json:
+    conditions = [{key: value for key, value in entry.items() if key != "message"} for entry in status.get("conditions") or []]
+    return {**status, "message": None, "conditions": conditions}
 
 
 def _run_time(started_at: datetime, completed_at: datetime | None) -> str:

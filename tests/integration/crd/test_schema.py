@@ -31,7 +31,7 @@ def test_it_speaks_the_words_that_the_code_speaks() -> None:
     assert STATUS["phase"]["enum"] == [str(status) for status in JobStatus]
     assert STATUS["error"]["properties"]["classification"]["enum"] == [str(word) for word in Classification]
     columns = [column["name"] for column in spec["versions"][0]["additionalPrinterColumns"]]
-    assert columns == ["TYPE", "STATUS", "REASON", "POD", "RUN TIME", "AGE"]
+    assert columns == ["TYPE", "STATUS", "REASON", "POD", "RUN TIME", "AGE", "JOB ID", "PRIORITY", "MESSAGE"]
 
 
 def _unbounded(schema: dict[str, Any], path: str) -> list[str]:
@@ -126,6 +126,11 @@ async def test_the_table_that_people_see(kube: Kube, jobs: RegenerationJobs) -> 
         "POD",
         "RUN TIME",
         "AGE",
+        "JOB ID",
+        "PRIORITY",
+        "MESSAGE",
     ]
-    assert table["rows"][0]["cells"][:-1] == ["a", "document", "RUNNING", "Started", "p", "since 03:04:05Z"]
+    wide = {column["name"] for column in table["columnDefinitions"] if column["priority"]}
+    assert wide == {"JOB ID", "PRIORITY", "MESSAGE"}
+    assert table["rows"][0]["cells"][:6] == ["a", "document", "RUNNING", "Started", "p", "since 03:04:05Z"]
     assert (await kube.get(jobs.path, fieldSelector="status.phase=RUNNING,spec.type=document")).names == ["a"]

@@ -1,4 +1,4 @@
-"""Does a custom resource made by hand become exactly one row, and is everything else refused where it stands?"""
+"""Does a user-created resource become exactly one row, and is every other one refused?"""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ async def test_an_applied_resource_is_a_row_once_and_shows_it(world: World, runn
     world.apply("mine", {"n": 1})
     async with running() as operator:
         job_id = await world.until("it has a row", lambda: world.status("mine").get("jobId"))
+        found = world.find(CUSTOM, "regen", "mine")
+        assert found is not None
+        assert found["metadata"]["labels"]["regeneration.dev/job-id"] == job_id
         row = await world.until_status(job_id, "RUNNING")
         assert (row["idempotencyKey"], row["requestedBy"]) == ("cr:default/regen/mine", "cr:regen")
         await world.start(job_id, "uid", "pod")
@@ -77,6 +80,9 @@ async def test_a_reserved_name_is_refused(world: World, running: Running) -> Non
     async with running():
         await world.until("it is refused", lambda: refusal(world, "regen-forged"))
         assert refusal(world, "regen-forged") == "NameReserved"
+        conditions = {entry["type"]: entry["status"] for entry in world.status("regen-forged")["conditions"]}
+        assert conditions["Succeeded"] == "False", "kubectl wait ends"
+        assert world.status("regen-forged")["reason"] == "Refused"
         [event] = await world.until("an event says so", lambda: world.api.store.list("events", "regen"))
         assert event["reason"] == "Refused"
         assert await world.query('SELECT id FROM "RegenerationJob"') == []

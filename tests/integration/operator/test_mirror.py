@@ -153,8 +153,8 @@ async def test_a_waiting_job_says_why_and_where_it_stands(
     mirror = make_mirror(waiting_status_delay_seconds=0.0, cap_total=5)
     await fresh_pass(mirror)
     assert world.status(job_name(first))["reason"] == "CapTotal"
-    assert world.status(job_name(first))["message"].startswith("5 of 5 jobs run; place 1 in the queue at ")
-    assert world.status(job_name(second))["message"].startswith("5 of 5 jobs run; place 2 in the queue at ")
+    assert world.status(job_name(first))["message"].startswith("5 of 5 jobs are running. Place 1 in the queue at ")
+    assert world.status(job_name(second))["message"].startswith("5 of 5 jobs are running. Place 2 in the queue at ")
 
 
 async def test_a_second_pass_writes_nothing(db: Database, world: World, make_mirror: Callable[..., Mirror]) -> None:

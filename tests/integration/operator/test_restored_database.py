@@ -58,12 +58,12 @@ async def test_a_status_that_the_rules_refuse_means_delete_and_mirror_again(
     ahead = {**body["status"], "phase": "COMPLETED", "outputRef": "s3://elsewhere/manifest.json"}
     world.api.store.update(CUSTOM, "regen", job_name(job_id), {**body, "status": ahead}, subresource="status")
 
-    def made_again() -> bool:
+    def recreated() -> bool:
         found = world.custom(job_id)
         return found is not None and found["metadata"]["uid"] != body["metadata"]["uid"]
 
     async with refusing(world.api, kubeconfig, job_name(job_id), times=1) as refusal, running():
-        await world.until("it is made again", made_again)
+        await world.until("it is recreated", recreated)
         await world.until("the row's status is shown", lambda: world.phase(job_id) == "RUNNING")
     assert refusal.met == 1
     status = world.status(job_name(job_id))
@@ -99,64 +99,50 @@ def apply_without_row(world: World) -> dict[str, Any]:
     )
 
 
-def new_job(world: World) -> str | None:
-    job_id: str | None = world.status("mine").get("jobId")
-    return None if job_id == "lost" else job_id
+def refusal(world: World) -> dict[str, Any] | None:
+    conditions = world.status("mine").get("conditions") or []
+    return next((entry for entry in conditions if entry["type"] == "Refused"), None)
 
 
-async def test_an_applied_resource_whose_row_is_gone_becomes_a_row_again(world: World, running: Running) -> None:
-    apply_without_row(world)
-    async with running():
-        job_id = await world.until("it has a row", lambda: new_job(world))
-        assert (await world.row(job_id))["idempotencyKey"] == "cr:default/regen/mine"
-
-
-@asynccontextmanager
-async def creations_refused(api: KubernetesAPI, kubeconfig: Path, *, times: int) -> AsyncIterator[Rule]:
-    """The next creations of custom resources are answered with 503."""
-    port = urlsplit(api.url).port
-    assert port is not None
-    async with HttpProxy(port) as proxy:
-        lead_through(kubeconfig, api.url, proxy.port)
-        yield proxy.add("POST", "/namespaces/regen/regenerationjobs", times=times, status=503, body=b"{}")
-
-
-async def test_one_that_cannot_be_put_back_at_once_is_put_back_later(world: World, running: Running, kubeconfig: Path) -> None:
+async def test_a_user_created_resource_whose_row_is_lost_is_refused_and_stays(world: World, running: Running) -> None:
     before = apply_without_row(world)
-    async with creations_refused(world.api, kubeconfig, times=2) as refusal, running():
-        job_id = await world.until("it is there again with a row", lambda: new_job(world))
+    async with running():
+        found = await world.until("it is refused", lambda: refusal(world))
+        later = await world.insert()
+        await world.until("a later pass is over", lambda: world.custom(later))
+    assert found["reason"] == "RowLost"
     after = world.find(CUSTOM, "regen", "mine")
     assert after is not None
-    assert (after["spec"], refusal.met) == (before["spec"], 2)
-    assert [row["id"] for row in await world.query('SELECT id FROM "RegenerationJob"')] == [job_id]
+    assert (after["metadata"]["uid"], after["spec"]) == (before["metadata"]["uid"], before["spec"])
+    assert [event["reason"] for event in world.api.store.list("events", "regen")] == ["Refused"]
+    assert [row["id"] for row in await world.query('SELECT id FROM "RegenerationJob"')] == [later]
 
 
-async def test_one_that_a_finalizer_holds_is_put_back_once_it_lets_go(world: World, running: Running) -> None:
-    before = apply_without_row(world)
-    held = {**before["metadata"], "finalizers": ["example.org/wait"]}
-    world.api.store.update(CUSTOM, "regen", "mine", {**before, "metadata": held})
-
-    def deleting() -> dict[str, Any] | None:
-        body = world.find(CUSTOM, "regen", "mine") or {"metadata": {}}
-        return body if "deletionTimestamp" in body["metadata"] else None
-
-    async with running() as operator:
-        body = await world.until("it is being deleted", deleting)
-        await world.until("putting it back was tried", lambda: operator.kube.writes["POST regenerationjobs"])
-        world.api.store.update(CUSTOM, "regen", "mine", {**body, "metadata": {**body["metadata"], "finalizers": []}})
-        await world.until("it is there again with a row", lambda: new_job(world))
-
-
-async def test_an_operator_that_dies_before_it_puts_one_back_leaves_its_job(
+async def test_a_user_created_resource_that_is_ahead_of_its_row_is_refused_and_stays(
     world: World, running: Running, kubeconfig: Path
 ) -> None:
-    apply_without_row(world)
-    async with creations_refused(world.api, kubeconfig, times=1000) as refusal, running():
-        await world.until("it is gone", lambda: refusal.met and world.find(CUSTOM, "regen", "mine") is None)
-    [row] = await world.query('SELECT id, "idempotencyKey" AS key FROM "RegenerationJob"')
-    assert row["key"] == "cr:default/regen/mine"
-    lead_through(kubeconfig, kubeconfig_server(kubeconfig), urlsplit(world.api.url).port or 0)
+    world.apply("mine")
     async with running():
-        await world.until("its job is shown and runs", lambda: world.phase(row["id"]) == "RUNNING")
+        job_id = await world.until("it has a row", lambda: world.status("mine").get("jobId"))
+        await world.until("it is shown", lambda: world.status("mine").get("phase") == "RUNNING")
+    body = world.find(CUSTOM, "regen", "mine")
+    assert body is not None
+    ahead = {**body["status"], "phase": "COMPLETED", "outputRef": "s3://elsewhere/manifest.json"}
+    world.api.store.update(CUSTOM, "regen", "mine", {**body, "status": ahead}, subresource="status")
+    async with refusing(world.api, kubeconfig, "mine", times=1), running():
+        found = await world.until("it is refused", lambda: refusal(world))
+    assert found["reason"] == "RowLost"
+    after = world.find(CUSTOM, "regen", "mine")
+    assert after is not None
+    assert after["metadata"]["uid"] == body["metadata"]["uid"]
+    assert world.status("mine")["jobId"] == job_id
+
+
+async def test_a_user_created_resource_that_is_created_again_gets_a_new_row(world: World, running: Running) -> None:
+    apply_without_row(world)
+    async with running():
+        await world.until("it is refused", lambda: refusal(world))
+        world.api.store.delete(CUSTOM, "regen", "mine")
         world.apply("mine")
-        await world.until("applied again, it shows this job", lambda: new_job(world) == row["id"])
+        job_id = await world.until("it has a row", lambda: world.status("mine").get("jobId"))
+        assert (await world.row(job_id))["idempotencyKey"] == "cr:default/regen/mine"

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from tests.integration.operator.conftest import Running
     from tests.integration.operator.world import World
 
-WRITES_PER_JOB = 6
 PATIENT = {"running_status_delay_seconds": 30.0, "starting_status_delay_seconds": 30.0, "waiting_status_delay_seconds": 30.0}
 CUSTOM, JOBS = "regenerationjobs.regeneration.dev", "jobs.batch"
 JOBS_RUN = 10
@@ -76,10 +75,10 @@ async def wait_in_the_queue(world: World, running: Running) -> str:
 
 
 @pytest.mark.parametrize("fail", [False, True])
-async def test_a_job_that_waited_and_is_seen_running_costs_six(world: World, running: Running, *, fail: bool) -> None:
+async def test_a_job_that_waited_and_is_seen_running_shows_each_state(world: World, running: Running, *, fail: bool) -> None:
     job_id = await wait_in_the_queue(world, running)
-    async with running(cr_ttl_seconds=2):
-        await world.until("its Job is made", partial(world.job, job_id))
+    async with running(cr_ttl_seconds=2, running_status_delay_seconds=30.0):
+        await world.until("its Job is created", partial(world.job, job_id))
         pod = world.make_pod(job_id)
         await world.start(job_id, pod["metadata"]["uid"], pod["metadata"]["name"])
         await world.until("its pod is shown", lambda: world.status(job_name(job_id)).get("podName"))
@@ -90,20 +89,24 @@ async def test_a_job_that_waited_and_is_seen_running_costs_six(world: World, run
         ("create", JOBS): 1,
         ("patch", f"{CUSTOM}/status"): 3,
         ("delete", CUSTOM): 1,
-    }
+    } | ({("create", "events"): 1} if fail else {})
 
 
 @pytest.mark.parametrize("waited", [False, True])
-async def test_a_job_that_never_starts_costs_six_with_the_deletion_of_its_job(
+async def test_a_job_that_never_starts_shows_each_state_and_has_its_event(
     world: World, running: Running, *, waited: bool
 ) -> None:
     job_id = await (wait_in_the_queue(world, running) if waited else world.insert())
-    patience = {} if waited else {"waiting_status_delay_seconds": 30.0, "starting_status_delay_seconds": 0.3}
-    async with running(cr_ttl_seconds=2, pending_deadline_seconds=5, **patience):
-        await world.until("its Job is made", partial(world.job, job_id))
+    async with running(cr_ttl_seconds=2, pending_deadline_seconds=5, starting_status_delay_seconds=0.3):
+        await world.until("its start is shown", lambda: world.status(job_name(job_id)).get("reason") == "Starting")
         await world.until_status(job_id, "FAILED")
         await world.until("its Job is deleted", lambda: world.job(job_id) is None)
         await world.until("it is pruned", lambda: not world.customs(), seconds=40)
-    assert world.writes()["delete", JOBS] == 1
-    assert world.writes()["patch", f"{CUSTOM}/status"] == 2
-    assert sum(world.writes().values()) == WRITES_PER_JOB
+    assert world.writes() == {
+        ("create", CUSTOM): 1,
+        ("create", JOBS): 1,
+        ("delete", JOBS): 1,
+        ("patch", f"{CUSTOM}/status"): 3 if waited else 2,
+        ("create", "events"): 1,
+        ("delete", CUSTOM): 1,
+    }

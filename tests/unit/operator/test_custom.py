@@ -8,7 +8,7 @@ import pytest
 
 from regen_core.canonical import instruction_digest
 from regen_core.errors import ValidationFailed
-from regen_operator.mirror.resource import Application, build_custom, read_application
+from regen_operator.mirror.resource import IngestArguments, build_custom, read_arguments
 from tests.unit.operator.values import row
 
 INSTRUCTION = {"type": "document", "version": 1, "inputs": {"title": "T"}}
@@ -64,7 +64,7 @@ def test_a_type_that_no_label_can_hold_has_no_label() -> None:
 
 
 def test_what_is_read_from_an_application() -> None:
-    assert read_application(applied(priority=3, retryOf="b"), "prod") == Application(
+    assert read_arguments(applied(priority=3, retryOf="b"), "prod") == IngestArguments(
         instruction=INSTRUCTION, priority=3, requested_by="cr:team", key="cr:prod/team/mine", retry_of="b"
     )
 
@@ -72,18 +72,18 @@ def test_what_is_read_from_an_application() -> None:
 @pytest.mark.parametrize(
     ("body", "named"),
     [
-        (applied(instruction=None), "spec.instruction: "),
-        (applied(type="export"), "spec.type: "),
-        (applied(instructionDigest="0" * 64), "spec.instructionDigest: "),
-        (applied(instruction={**INSTRUCTION, "inputs": {"x": "y" * 70_000}}), "spec.instruction: expected 65536 bytes"),
+        (applied(instruction=None), "spec.instruction must be an object"),
+        (applied(type="export"), "spec.type must be"),
+        (applied(instructionDigest="0" * 64), "spec.instructionDigest must be"),
+        (applied(instruction={**INSTRUCTION, "inputs": {"x": "y" * 70_000}}), "spec.instruction must have at most 65536 bytes"),
         (applied(instruction={**INSTRUCTION, "inputs": {"x": 2**60}}), "instruction: "),
     ],
 )
 def test_what_is_no_application_is_refused_by_field(body: dict[str, Any], named: str) -> None:
     with pytest.raises(ValidationFailed, match=f"^{named}"):
-        read_application(body, "prod")
+        read_arguments(body, "prod")
 
 
 def test_a_job_that_will_fail_is_an_application_all_the_same() -> None:
     unknown = {"type": "poem", "version": 9, "inputs": 3}
-    assert read_application(applied(type="poem", instruction=unknown), "prod").instruction == unknown
+    assert read_arguments(applied(type="poem", instruction=unknown), "prod").instruction == unknown

@@ -57,7 +57,7 @@ def test_a_list_drops_what_is_gone_and_keeps_what_is_newer() -> None:
         body("other", 3, namespace="team", ours=False),
     )
     cache.replace(HOME, [read_entry(body("regen-listed", 8, job_id="listed"), HOME)], 20)
-    names = {entry.name for entry in [*cache.mirrors().values(), *cache.by_hand()]}
+    names = {entry.name for entry in [*cache.mirrors().values(), *cache.user_created()]}
     assert names == {"other", "regen-new", "regen-listed"}
     assert len(cache) == 3
 

@@ -12,7 +12,6 @@ from regen_operator.mirror.status import (
     build_status,
     due_in,
     is_refused,
-    may_tell_event,
     merge_patch,
     refused_status,
     stamp,
@@ -34,17 +33,22 @@ def condition(kind: str, status: str, reason: str, at: float, message: str = "")
 
 
 def test_the_status_of_a_pending_job() -> None:
-    assert build_status(facts("PENDING"), {}, WaitReason("CapTotal", "20 of 20 jobs run; place 3 in the queue")) == {
+    assert build_status(facts("PENDING"), {}, WaitReason("CapTotal", "20 of 20 jobs run; place 3 in the queue"), 1) == {
+        "observedGeneration": 1,
         "jobId": "a",
         "phase": "PENDING",
         "reason": "CapTotal",
         "message": "20 of 20 jobs run; place 3 in the queue",
-        "conditions": [condition("Claimed", "False", "CapTotal", 61, "20 of 20 jobs run; place 3 in the queue")],
+        "conditions": [
+            condition("Claimed", "False", "CapTotal", 61, "20 of 20 jobs run; place 3 in the queue"),
+            condition("Reconciling", "True", "InProgress", 61),
+        ],
     }
 
 
 def test_the_status_of_a_running_job() -> None:
-    assert build_status(facts("RUNNING", RUN), {}, None) == {
+    assert build_status(facts("RUNNING", RUN), {}, None, 1) == {
+        "observedGeneration": 1,
         "jobId": "a",
         "phase": "RUNNING",
         "jobName": "regen-a",
@@ -52,12 +56,17 @@ def test_the_status_of_a_running_job() -> None:
         "lockedAt": "2026-01-02T03:03:05.000Z",
         "startedAt": "2026-01-02T03:03:15.000Z",
         "runTime": "since 2026-01-02T03:03:15Z",
-        "conditions": [condition("Claimed", "True", "Claimed", 60), condition("Launched", "True", "Started", 50)],
+        "conditions": [
+            condition("Claimed", "True", "Claimed", 60),
+            condition("Launched", "True", "Started", 50),
+            condition("Reconciling", "True", "InProgress", 61),
+        ],
     }
 
 
 def test_the_status_of_a_completed_job() -> None:
-    assert build_status(facts("COMPLETED", RUN), {}, None) == {
+    assert build_status(facts("COMPLETED", RUN), {}, None, 1) == {
+        "observedGeneration": 1,
         "jobId": "a",
         "phase": "COMPLETED",
         "jobName": "regen-a",
@@ -76,7 +85,8 @@ def test_the_status_of_a_completed_job() -> None:
 
 
 def test_the_status_of_a_failed_job_that_never_started() -> None:
-    assert build_status(facts("FAILED"), {}, None) == {
+    assert build_status(facts("FAILED"), {}, None, 1) == {
+        "observedGeneration": 1,
         "jobId": "a",
         "phase": "FAILED",
         "reason": "lost",
@@ -88,93 +98,98 @@ def test_the_status_of_a_failed_job_that_never_started() -> None:
             condition("Claimed", "True", "Claimed", 60),
             condition("Launched", "False", "NeverStarted", 60),
             condition("Succeeded", "False", "lost", 0, "gone"),
+            condition("Stalled", "True", "Failed", 0),
         ],
     }
 
 
 def test_what_was_set_once_stays() -> None:
-    before = build_status(facts("RUNNING"), {}, WaitReason("ImagePull", "no such image"))
+    before = build_status(facts("RUNNING"), {}, WaitReason("ImagePull", "no such image"), 1)
     assert before["jobName"] == "regen-a"
-    assert build_status(facts("FAILED"), before, None)["jobName"] == "regen-a"
+    assert build_status(facts("FAILED"), before, None, 1)["jobName"] == "regen-a"
 
 
 def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
-    pending = build_status(facts("PENDING"), {}, WaitReason("Queued", "place 9"))
+    pending = build_status(facts("PENDING"), {}, WaitReason("Queued", "place 9"), 1)
     first = pending["conditions"][0]["lastTransitionTime"]
-    again = build_status(facts("PENDING", claimed=70), pending, WaitReason("CapTotal", "place 8"))
+    again = build_status(facts("PENDING", claimed=70), pending, WaitReason("CapTotal", "place 8"), 1)
     assert again["conditions"][0]["lastTransitionTime"] == first
-    assert build_status(facts(), again, None)["conditions"][0]["lastTransitionTime"] != first
+    assert build_status(facts(), again, None, 1)["conditions"][0]["lastTransitionTime"] != first
 
 
 def test_the_patch_takes_away_what_is_no_longer_said() -> None:
     assert merge_patch({"phase": "RUNNING"}, {"phase": "PENDING", "reason": "Queued"}) == {"phase": "RUNNING", "reason": None}
 
 
-WAITED = build_status(facts("PENDING"), {}, WaitReason("CapTotal", "20 of 20 jobs run"))
-INGESTED = build_status(facts("PENDING"), {}, None)
-STARTING = build_status(facts("RUNNING"), {}, WaitReason("ImagePull", "no such image"))
-SHOWN = build_status(facts("RUNNING", RUN), {}, None)
-SHOWN_AFTER_WAIT = build_status(facts("RUNNING", RUN), WAITED, None)
-SHOWN_LATE = build_status(facts("RUNNING", RUN), STARTING, None)
-TROUBLE, SLOW = WaitReason("ImagePull", "no such image"), WaitReason("Starting", "its pod is starting")
+WAITED = build_status(facts("PENDING"), {}, WaitReason("CapTotal", "20 of 20 jobs run"), 1)
+INGESTED = build_status(facts("PENDING"), {}, None, 1)
+STARTING = build_status(facts("RUNNING"), {}, WaitReason("ImagePull", "no such image"), 1)
+SHOWN = build_status(facts("RUNNING", RUN), {}, None, 1)
+PULL, SLOW = WaitReason("ImagePull", "no such image"), WaitReason("Starting", "the pod is starting")
+CAP, SAME_CAP = WaitReason("CapType", "2 of 2"), WaitReason("CapTotal", "20 of 20 jobs run. Place 2")
 
 
 @pytest.mark.parametrize(
-    ("given", "previous", "heard", "expected"),
+    ("given", "shown", "why", "expected"),
     [
-        (facts("PENDING", claimed=1), {}, None, 3.0),
-        (facts("PENDING", claimed=9), {}, None, 0.0),
-        (facts("PENDING", claimed=9), INGESTED, None, 0.0),
-        (facts("PENDING", claimed=90_000), WAITED, None, None),
+        # A new resource shows a state that lasts.
+        (facts("PENDING", claimed=1), {}, CAP, 3.0),
+        (facts("PENDING", claimed=9), {}, CAP, 0.0),
+        (facts("PENDING", claimed=9), INGESTED, CAP, 0.0),
         (facts("RUNNING", RUN, claimed=1.5), {}, None, 0.5),
         (facts("RUNNING", RUN, claimed=2.5), {}, None, 0.0),
-        (facts("RUNNING", RUN, claimed=2.5), WAITED, None, 0.0),
-        (facts("RUNNING", RUN, claimed=90), STARTING, None, 0.0),
-        (facts("RUNNING", RUN, claimed=90), SHOWN, None, None),
-        (facts("RUNNING", claimed=2.5), {}, TROUBLE, 5.5),
-        (facts("RUNNING", claimed=2.5), {}, SLOW, 29.5),
-        (facts("RUNNING", claimed=2.5), {}, None, 29.5),
-        (facts("RUNNING", claimed=9), {}, TROUBLE, 0.0),
-        (facts("RUNNING", claimed=9), INGESTED, TROUBLE, 0.0),
-        (facts("RUNNING", claimed=90), STARTING, TROUBLE, None),
-        (facts("RUNNING", claimed=90), WAITED, TROUBLE, None),
+        (facts("RUNNING", claimed=1.5), {}, PULL, 0.5),
+        (facts("RUNNING", claimed=2.5), {}, PULL, 0.0),
+        (facts("RUNNING", claimed=2.5), {}, SLOW, 5.5),
+        (facts("RUNNING", claimed=9), INGESTED, PULL, 0.0),
         (facts("COMPLETED", claimed=0.1), {}, None, 0.0),
+        # A resource that shows a state shows every other one.
+        (facts("PENDING"), WAITED, CAP, 0.0),
+        (facts("RUNNING", claimed=1.5), WAITED, SLOW, 0.5),
+        (facts("RUNNING", claimed=0.1), WAITED, PULL, 0.0),
+        (facts("RUNNING", RUN, claimed=0.1), WAITED, None, 0.0),
+        (facts("RUNNING", RUN, claimed=90), STARTING, None, 0.0),
+        (facts("RUNNING"), STARTING, SLOW, 0.0),
+        (facts("FAILED"), STARTING, None, 0.0),
+        # Messages alone are not written.
+        (facts("PENDING"), WAITED, SAME_CAP, None),
+        (facts("RUNNING"), STARTING, WaitReason("ImagePull", "back-off"), None),
+        (facts("RUNNING", RUN), SHOWN, None, None),
+        # A restored database is shown at once.
         (facts("RUNNING", claimed=90), {**STARTING, "phase": "COMPLETED"}, None, 0.0),
         (facts("RUNNING", claimed=90), {**STARTING, "jobId": "another"}, None, 0.0),
-        (facts("PENDING", claimed=1), STARTING, None, 0.0),
+        (facts("PENDING", claimed=1), STARTING, CAP, 0.0),
     ],
 )
-def test_when_a_status_is_worth_a_write(
-    given: JobFacts, previous: dict[str, Any], heard: WaitReason | None, expected: float | None
+def test_when_a_status_is_written(
+    given: JobFacts, shown: dict[str, Any], why: WaitReason | None, expected: float | None
 ) -> None:
-    assert due_in(given, previous, DELAYS, heard) == (None if expected is None else pytest.approx(expected))
+    wanted = build_status(given, shown, why, 1)
+    assert due_in(given, shown, wanted, DELAYS) == (None if expected is None else pytest.approx(expected))
 
 
-UNKNOWN_TYPE = {"classification": "validation", "message": "no such type", "retryable": False}
+def kstatus(status: dict[str, Any], generation: int = 1) -> str:
+    """The status that kstatus computes for a custom resource: its rules for resources of unknown kinds."""
+    if status.get("observedGeneration", generation) != generation:
+        return "InProgress"
+    true = {entry["type"] for entry in status.get("conditions") or [] if entry["status"] == "True"}
+    return "InProgress" if "Reconciling" in true else "Failed" if "Stalled" in true else "Current"
 
 
 @pytest.mark.parametrize(
-    ("given", "previous", "expected"),
+    ("status", "expected"),
     [
-        (facts("FAILED", RUN), {}, True),
-        (facts("FAILED", RUN), SHOWN, True),
-        (facts("FAILED", RUN), WAITED, True),
-        (facts("FAILED", RUN), SHOWN_AFTER_WAIT, False),
-        (facts("FAILED", RUN), SHOWN_LATE, False),
-        (facts("FAILED"), {}, True),
-        (facts("FAILED"), STARTING, False),
-        (facts("FAILED", error=UNKNOWN_TYPE), WAITED, True),
+        (WAITED, "InProgress"),
+        (STARTING, "InProgress"),
+        (SHOWN, "InProgress"),
+        (build_status(facts("COMPLETED", RUN), SHOWN, None, 1), "Current"),
+        (build_status(facts("FAILED", RUN), SHOWN, None, 1), "Failed"),
+        (refused_status({}, "Invalid", "no", NOW, 1), "Failed"),
+        (refused_status(SHOWN, "RowLost", "no", NOW, 1), "Failed"),
     ],
 )
-def test_the_event_of_a_failure_is_what_is_spared(given: JobFacts, previous: dict[str, Any], *, expected: bool) -> None:
-    assert may_tell_event(given, previous) is expected
-
-
-def test_conditions_remember_what_was_told_to_the_end() -> None:
-    end = build_status(facts("FAILED", RUN), SHOWN_AFTER_WAIT, None)
-    assert [entry["reason"] for entry in end["conditions"]] == ["ClaimedAfterWait", "Started", "lost"]
-    end = build_status(facts("FAILED", RUN), SHOWN_LATE, None)
-    assert [entry["reason"] for entry in end["conditions"]] == ["Claimed", "StartedLate", "lost"]
+def test_kstatus_reads_progress_and_failure(status: dict[str, Any], expected: str) -> None:
+    assert kstatus(status) == expected
 
 
 @pytest.mark.parametrize(
@@ -192,11 +207,16 @@ def test_a_waiting_job_names_the_narrowest_cap_and_its_place(queue: QueueFacts, 
         facts("PENDING", requested_by="ann"), queue, Caps(20, {"document": 5}, 1), frozenset(blocked_types)
     )
     assert waiting.reason == reason
-    assert waiting.message.endswith("place 3 in the queue at 03:04:05Z")
+    assert waiting.message.endswith("Place 3 in the queue at 03:04:05Z")
 
 
 def test_a_refused_object_says_why() -> None:
-    status = refused_status({}, "NameReserved", "no", NOW)
+    status = refused_status({}, "NameReserved", "no", NOW, 1)
     assert is_refused(status)
-    assert status["conditions"] == [condition("Refused", "True", "NameReserved", 0, "no")]
+    assert status["conditions"] == [
+        condition("Refused", "True", "NameReserved", 0, "no"),
+        condition("Succeeded", "False", "Refused", 0, "no"),
+        condition("Stalled", "True", "Refused", 0, "no"),
+    ]
+    assert (status["reason"], status["message"]) == ("Refused", "NameReserved: no")
     assert "phase" not in status
