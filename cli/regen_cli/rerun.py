@@ -83,12 +83,14 @@ def _write_inputs(inputs: Path, job: JobRecord, time_limit_seconds: int) -> None
     instruction = parse_instruction(job.instruction)
     if instruction.sources:
         try:
-            from regen_runner.prepare.sources import SourceLimits, fetch_sources  # noqa: PLC0415 - optional
+            from regen_runner.prepare.sources import SourceLimits, fetch_sources  # noqa: PLC0415
+            from regen_runner.source_policy import SourcePolicy  # noqa: PLC0415 - optional
         except ImportError as error:
             msg = "--rerun: the job has sources, and the package regen_runner, which fetches them, is not installed."
             raise SettingsInvalid(msg) from error
         deadline = time.monotonic() + time_limit_seconds
-        limits = SourceLimits(_MAX_SOURCE_BYTES, _SOURCE_RETRY_SECONDS, deadline, allow_files=False)
+        policy = SourcePolicy(job.output_ref or "", hosts=tuple(os.environ.get("REGEN_SOURCE_HOSTS", "").split()))
+        limits = SourceLimits(_MAX_SOURCE_BYTES, _SOURCE_RETRY_SECONDS, deadline, policy)
         fetch_sources(instruction.sources, inputs / "sources", limits, os.environ)
     else:
         (inputs / "sources").mkdir()

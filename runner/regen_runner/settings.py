@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from regen_core.errors import SettingsInvalid
 from regen_core.names import DEFAULT_BUILDER_ID
+from regen_runner.source_policy import SourcePolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,7 @@ class PrepareSettings:
     Attributes:
         max_source_bytes: of all sources of one job together; they share one volume.
         source_retry_seconds: how long an unreachable source is asked again.
-        allow_file_sources: whether ``file://`` sources may be read; for development, since they are files of the node.
+        source_policy: the allowed sources; ``file://`` is for development, since it reads the image's files.
         active_deadline_seconds: after which the Job controller ends the pod anyway.
     """
 
@@ -45,7 +46,7 @@ class PrepareSettings:
     active_deadline_seconds: int
     max_source_bytes: int
     source_retry_seconds: int
-    allow_file_sources: bool
+    source_policy: SourcePolicy
     termination_log: Path
 
     @classmethod
@@ -66,7 +67,12 @@ class PrepareSettings:
             active_deadline_seconds=read.integer("REGEN_ACTIVE_DEADLINE_SECONDS", 1, 30 * _DAY),
             max_source_bytes=read.integer("REGEN_MAX_SOURCE_BYTES", 0, 1024 * GIB, default=GIB),
             source_retry_seconds=read.integer("REGEN_SOURCE_RETRY_SECONDS", 0, _DAY, default=60),
-            allow_file_sources=read.boolean("REGEN_ALLOW_FILE_SOURCES", default=False),
+            source_policy=SourcePolicy(
+                output_url=read.text("REGEN_OUTPUT_URL"),
+                prefixes=read.texts("REGEN_SOURCE_PREFIXES"),
+                hosts=tuple(host.lower() for host in read.texts("REGEN_SOURCE_HOSTS")),
+                allow_files=read.boolean("REGEN_ALLOW_FILE_SOURCES", default=False),
+            ),
             termination_log=termination_log(environ),
         )
 
@@ -146,6 +152,10 @@ class _Reader:
         if not value:
             raise _wrong(name, "a value", "none")
         return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return the items of a list separated by spaces."""
+        return tuple(self._environ.get(name, "").split())
 
     def path(self, name: str) -> Path:
         path = Path(self.text(name))

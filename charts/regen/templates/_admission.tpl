@@ -77,7 +77,7 @@ is refused at once, and on the pod. Arguments: root, path of the object that has
   expression: |
     {
       "prepare": ["REGEN_JOB_ID", "REGEN_POD_UID", "REGEN_POD_NAME", "REGEN_DATABASE_URL", "REGEN_ACTIVE_DEADLINE_SECONDS",
-        "REGEN_IN_DIR", "REGEN_TRUST_DIR", "TMPDIR", "REGEN_TMP_DIR"],
+        "REGEN_IN_DIR", "REGEN_TRUST_DIR", "REGEN_OUTPUT_URL", "REGEN_SOURCE_PREFIXES", "REGEN_SOURCE_HOSTS", "TMPDIR", "REGEN_TMP_DIR"],
       "execute": ["REGEN_JOB_TYPE", "REGEN_TIME_LIMIT_SECONDS", "REGEN_SANDBOX", "REGEN_EGRESS", "REGEN_SUBPROCESSES",
         "REGEN_MAX_MEMORY_BYTES", "REGEN_MAX_OUTPUT_BYTES", "REGEN_IN_DIR", "REGEN_OUT_DIR", "REGEN_RESULT_DIR",
         "PYTHONHASHSEED", "TZ", "LANG", "LC_ALL", "SOURCE_DATE_EPOCH", "HOME", "TMPDIR", "REGEN_TMP_DIR"],
@@ -187,11 +187,19 @@ is refused at once, and on the pod. Arguments: root, path of the object that has
 - message: "expected prepare and publish to refer only to the two secrets of the chart's values and the pod's name and uid"
   expression: >-
     variables.containers.all(container, container.name == 'execute' || (container.?envFrom.orValue([]).all(source, has(source.secretRef)
-    && !has(source.configMapRef) && source.secretRef.name == {{ $runner.storeSecret | squote }})
+    && !has(source.configMapRef) && source.secretRef.name ==
+    (container.name == 'prepare' ? {{ $runner.sourceSecret | default $runner.storeSecret | squote }} : {{ $runner.storeSecret | squote }}))
     && container.?env.orValue([]).all(entry, !has(entry.valueFrom) || (has(entry.valueFrom.secretKeyRef)
     ? entry.name == 'REGEN_DATABASE_URL' && entry.valueFrom.secretKeyRef.name == {{ $runner.databaseSecret.name | squote }}
     && entry.valueFrom.secretKeyRef.key == {{ $runner.databaseSecret.key | squote }}
     : has(entry.valueFrom.fieldRef) && entry.name in ['REGEN_POD_NAME', 'REGEN_POD_UID']))))
+- message: "expected the sources of the chart's runner.sourcePrefixes and runner.sourceHosts"
+  expression: >-
+    variables.containers.all(container, container.name != 'prepare' || (
+    container.?env.orValue([]).exists_one(entry, entry.name == 'REGEN_SOURCE_PREFIXES'
+    && entry.?value.orValue('') == {{ join " " $runner.sourcePrefixes | replace "$" "$$" | squote }})
+    && container.?env.orValue([]).exists_one(entry, entry.name == 'REGEN_SOURCE_HOSTS'
+    && entry.?value.orValue('') == {{ join " " $runner.sourceHosts | replace "$" "$$" | squote }})))
 - message: "expected outputs to go to the chart's runner.outputUrl"
   expression: >-
     variables.containers.all(container, container.?env.orValue([]).all(entry, entry.name != 'REGEN_OUTPUT_URL'

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
 LABEL_TYPE = r"^[a-z]([a-z0-9_]{0,61}[a-z0-9])?$"
 EXECUTOR_VARIABLE = r"^EXECUTOR_[A-Z0-9_]{1,100}$"
+SOURCE_HOST = r"^(\*\.)?[A-Za-z0-9._:-]+$"
 BUILDER_ID = r"^[A-Za-z][A-Za-z0-9+.-]*:[!-~]+$"
 
 Quantity = Annotated[str, Field(pattern=QUANTITY)]
@@ -56,6 +57,9 @@ class Runner(_Strict):
     output_url: str
     database_secret: SecretKey
     store_secret: str
+    source_secret: str | None = None
+    source_prefixes: list[Annotated[str, Field(pattern=r"^s3://[^\s]+$")]] = Field(default_factory=list)
+    source_hosts: list[Annotated[str, Field(pattern=SOURCE_HOST)]] = Field(default_factory=list)
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     image_pull_secrets: list[str] = Field(default_factory=list)
     service_account_name: str = "regen-runner"

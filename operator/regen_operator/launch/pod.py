@@ -108,8 +108,11 @@ def _prepare(order: JobOrder, runner: Runner, executor_class: ExecutorClass, dea
             _value("REGEN_ACTIVE_DEADLINE_SECONDS", str(deadline)),
             _value("REGEN_IN_DIR", IN),
             _value("REGEN_TRUST_DIR", TRUST),
+            _value("REGEN_OUTPUT_URL", runner.output_url),
+            _value("REGEN_SOURCE_PREFIXES", " ".join(runner.source_prefixes)),
+            _value("REGEN_SOURCE_HOSTS", " ".join(runner.source_hosts)),
         ],
-        secret=runner.store_secret,
+        secret=runner.source_secret or runner.store_secret,
     )
 
 

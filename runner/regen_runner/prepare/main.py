@@ -158,7 +158,7 @@ def _furnish(settings: PrepareSettings, nonce: str, value: Any, patience: Patien
             max_bytes=settings.max_source_bytes,
             retry_seconds=settings.source_retry_seconds,
             deadline=time.monotonic() + patience.remaining(),
-            allow_files=settings.allow_file_sources,
+            policy=settings.source_policy,
         )
         fetch_sources(instruction.sources, settings.in_dir / SOURCES_NAME, limits, environ)
     else:

@@ -1,8 +1,8 @@
-"""Fetches the sources of an instruction and checks their digests, before the executor starts (docs/contract.md#instruction).
+"""Fetch the sources of an instruction and check their digests, before the executor starts (docs/contract.md#instruction).
 
-An instruction may come from anyone who may trigger a job, so an address in it must not reach what only this pod can reach:
-link-local addresses, where clouds serve credentials, are refused after name resolution and at every redirect; what else
-the pod may reach is for the NetworkPolicy to say.
+``source_policy`` says which sources are allowed. The requester gets one message for a source that cannot be fetched, whatever
+the cause; the cause is in the pod's log. Otherwise jobs could find out which hosts, ports and objects exist. The digest of a
+fetched file is never reported: with it, a second job could read any object that this pod's credential can read.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from regen_core.errors import SourceUnavailable, ValidationFailed
 from regen_runner.files import sync_folder
 from regen_runner.logs import log
+from regen_runner.prepare.unreachable import unreachable
 from regen_runner.report import log_unavailable
 from regen_runner.retry import Patience, until_answered
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from regen_core.instruction import Source
+    from regen_runner.source_policy import SourcePolicy
 
 _BLOCK: Final = 1 << 20
 _TRANSIENT_S3_CODES: Final = {"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "Throttling"}
@@ -33,33 +35,33 @@ _TRANSIENT_S3_CODES: Final = {"SlowDown", "RequestTimeout", "InternalError", "Se
 
 @dataclass(frozen=True, slots=True)
 class SourceLimits:
-    """What fetching may cost.
+    """Limits of fetching.
 
     Attributes:
-        max_bytes: of all sources together.
-        retry_seconds: how long an unreachable source is asked again.
-        deadline: of ``time.monotonic()``, for everything.
-        allow_files: whether ``file://`` is read at all.
+        max_bytes: size of all sources together.
+        retry_seconds: how long an unreachable source is retried.
+        deadline: by ``time.monotonic()``, for all sources.
+        policy: the allowed sources.
     """
 
     max_bytes: int
     retry_seconds: float
     deadline: float
-    allow_files: bool
+    policy: SourcePolicy
 
 
 def fetch_sources(sources: Sequence[Source], folder: Path, limits: SourceLimits, environ: Mapping[str, str]) -> None:
-    """Makes ``folder`` and in it one read-only file per source.
+    """Create ``folder`` with one read-only file per source.
 
     Args:
-        sources: of the instruction.
+        sources: the instruction's sources.
         folder: must not exist.
-        limits: see there.
+        limits: size, time, and the allowed sources.
         environ: for the ``AWS_*`` variables.
 
     Raises:
-        ValidationFailed: a digest differs, a source is too large, does not exist or is not allowed.
-        SourceUnavailable: a source cannot be reached for now.
+        ValidationFailed: a digest differs, or a source is too large, missing or not allowed.
+        SourceUnavailable: a source is unreachable; retrying can help.
         StoreDenied: the ``AWS_*`` variables cannot be used.
         OSError: ``folder`` cannot be written.
     """
@@ -71,11 +73,11 @@ def fetch_sources(sources: Sequence[Source], folder: Path, limits: SourceLimits,
 
 
 def _fetched(source: Source, folder: Path, left: int, limits: SourceLimits, environ: Mapping[str, str]) -> int:
-    """Fetches one source, more than once if need be; its size in bytes."""
+    """Fetch one source, with retries. Return its size in bytes."""
     draft = folder / f".{source.name}.draft"
 
     def attempt() -> int:
-        with draft.open("wb") as file, _unavailable(source), _opened(source, limits, environ) as stream:
+        with draft.open("wb") as file, _unavailable(source), _opened(source, limits.policy, environ) as stream:
             size = _copy(source, stream, file, left, limits)
             file.flush()
             os.fchmod(file.fileno(), 0o444)
@@ -95,35 +97,35 @@ def _copy(source: Source, stream: BinaryIO, file: BinaryIO, left: int, limits: S
     while block := stream.read(_BLOCK):
         size += len(block)
         if size > left:
-            msg = f"sources: expected at most {limits.max_bytes} bytes in all, got more with source {source.name}"
+            msg = f"source {source.name}: all sources together may have at most {limits.max_bytes} bytes"
             raise ValidationFailed(msg, source=source.name)
         if time.monotonic() > limits.deadline:
-            msg = f"source {source.name}: expected its end before the deadline, got {size} bytes"
-            raise SourceUnavailable(msg, source=source.name)
+            raise unreachable(source, "the deadline passed before its end")
         digest.update(block)
         file.write(block)
     if digest.hexdigest() != source.sha256:
-        msg = f"source {source.name}: expected SHA-256 {source.sha256}, got {digest.hexdigest()}"
+        msg = f"source {source.name}: its SHA-256 is not the one in the instruction, {source.sha256}"
         raise ValidationFailed(msg, source=source.name)
     return size
 
 
 @contextmanager
-def _opened(source: Source, limits: SourceLimits, environ: Mapping[str, str]) -> Iterator[BinaryIO]:
+def _opened(source: Source, policy: SourcePolicy, environ: Mapping[str, str]) -> Iterator[BinaryIO]:
     scheme = urlsplit(source.uri).scheme
     if scheme in {"http", "https"}:
-        from regen_runner.prepare.sources_http import open_http  # noqa: PLC0415 - start only what this job uses
+        from regen_runner.prepare.sources_http import open_http  # noqa: PLC0415 - import only what this job uses
 
-        with open_http(source) as stream:
+        with open_http(source, policy) as stream:
             yield stream
     elif scheme == "s3":
+        policy.check_object(source)
         with _opened_s3(source, environ) as stream:
             yield stream
-    elif scheme == "file" and limits.allow_files:
+    elif scheme == "file" and policy.allow_files:
         with _opened_file(source) as stream:
             yield stream
     else:
-        msg = f"source {source.name}: expected scheme https, http or s3, got {scheme}"
+        msg = f"source {source.name}: the scheme must be https, http or s3, not {scheme}"
         raise ValidationFailed(msg, source=source.name)
 
 
@@ -140,17 +142,17 @@ def _opened_s3(source: Source, environ: Mapping[str, str]) -> Iterator[BinaryIO]
             yield cast("BinaryIO", stream)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        msg = f"source {source.name}: expected an object, got {code}"
         if code in _TRANSIENT_S3_CODES or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
-            raise SourceUnavailable(msg, source=source.name) from error
+            raise unreachable(source, code) from error
+        log("source not readable", name=source.name, cause=code)
+        # One message for a missing object and a missing permission: which of them it is would tell what the bucket holds.
+        msg = f"source {source.name}: there is no such object, or the credential for sources cannot read it"
         raise ValidationFailed(msg, source=source.name) from error
     except ParamValidationError as error:
-        msg = f"source {source.name}: expected s3://bucket/key, got a URI without one of them"
+        msg = f"source {source.name}: an s3:// URI needs a bucket and a key"
         raise ValidationFailed(msg, source=source.name) from error
     except BotoCoreError as error:
-        # Only its name: botocore's texts repeat the endpoint, and headers.
-        msg = f"source {source.name}: expected an object, got {type(error).__name__}"
-        raise SourceUnavailable(msg, source=source.name) from error
+        raise unreachable(source, type(error).__name__) from error  # botocore's texts repeat the endpoint and headers
 
 
 @contextmanager
@@ -159,7 +161,7 @@ def _opened_file(source: Source) -> Iterator[BinaryIO]:
     try:
         file = open(unquote(parts.path), "rb", opener=_without_waiting)  # noqa: SIM115 - a Path takes no opener
     except (OSError, ValueError) as error:
-        msg = f"source {source.name}: expected a file that can be read, got {error}"
+        msg = f"source {source.name}: the file cannot be read: {error}"
         raise ValidationFailed(msg, source=source.name) from error
     with file:
         yield file
@@ -171,9 +173,8 @@ def _without_waiting(path: str, flags: int) -> int:
 
 @contextmanager
 def _unavailable(source: Source) -> Iterator[None]:
-    """A failure of the connection, as the error to try again after."""
+    """Translate a failed connection into the error that is retried."""
     try:
         yield
     except (ConnectionError, TimeoutError) as error:
-        msg = f"source {source.name}: expected an answer, got {error}"
-        raise SourceUnavailable(msg, source=source.name) from error
+        raise unreachable(source, f"{type(error).__name__}: {error}") from error

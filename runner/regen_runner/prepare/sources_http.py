@@ -1,8 +1,7 @@
-"""Sources over HTTP: one GET, few redirects, no address that only this pod should reach, no proxy."""
+"""Fetch sources over HTTP: one GET, few redirects, no proxy, and only hosts and addresses that the policy allows."""
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import ssl
 from contextlib import contextmanager
@@ -10,13 +9,16 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 from urllib.parse import quote, urljoin, urlsplit
 
-from regen_core.errors import SourceUnavailable, ValidationFailed
+from regen_core.errors import ValidationFailed
+from regen_runner.prepare.unreachable import unreachable
+from regen_runner.source_policy import AddressRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from urllib.parse import SplitResult
 
     from regen_core.instruction import Source
+    from regen_runner.source_policy import SourcePolicy
 
 TIMEOUT: Final = 30.0
 """Seconds for the connection and for each read."""
@@ -24,21 +26,6 @@ MAX_REDIRECTS: Final = 5
 
 _REDIRECTS: Final = {301, 302, 303, 307, 308}
 _TRANSIENT: Final = {408, 425, 429}
-_METADATA_ADDRESSES: Final = {
-    ipaddress.ip_address("fd00:ec2::254"),  # Amazon EC2, IPv6
-    ipaddress.ip_address("100.100.100.200"),  # Alibaba Cloud
-    ipaddress.ip_address("192.0.0.192"),  # Oracle Cloud
-}
-"""Where clouds serve credentials outside of the link-local ranges."""
-_LAST_FOUR_BYTES: Final = (
-    ipaddress.IPv6Network("64:ff9b::/96"),  # NAT64 (RFC 6052)
-    ipaddress.IPv6Network("::/96"),  # IPv4-compatible (RFC 4291)
-)
-"""Networks whose addresses end in one of IPv4."""
-
-
-class AddressRefused(Exception):
-    """A name resolves to an address that sources must not reach."""
 
 
 class _WholeBody:
@@ -70,15 +57,15 @@ class _WholeBody:
 
 
 @contextmanager
-def open_http(source: Source) -> Iterator[BinaryIO]:
-    """The body of a 200 answer. Whoever reads it may fail in its own ways; those errors pass as they are.
+def open_http(source: Source, policy: SourcePolicy) -> Iterator[BinaryIO]:
+    """Open the body of a 200 response. Errors of the caller's block pass unchanged.
 
     Raises:
-        ValidationFailed: the address is refused, or the answer will not change.
-        SourceUnavailable: no answer, or one that may change; from each read of the body too.
+        ValidationFailed: the host is not allowed, or the response will not change.
+        SourceUnavailable: no response, or one that can change; also from each read of the body.
     """
     with _told(source):
-        connection, answer = _followed(source)
+        connection, answer = _followed(source, policy)
     try:
         yield cast("BinaryIO", _WholeBody(source, answer))
     finally:
@@ -88,27 +75,25 @@ def open_http(source: Source) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _told(source: Source) -> Iterator[None]:
-    """What goes wrong between us and the server, as the error that the job ends with."""
+    """Translate the errors of connecting, requesting and reading."""
     try:
         yield
     except AddressRefused as error:
-        msg = f"source {source.name}: expected an address outside of this node's own, got {error}"
-        raise ValidationFailed(msg, source=source.name) from error
+        raise unreachable(source, "the host has no address that sources may reach (REGEN_SOURCE_HOSTS)") from error
     except (InvalidURL, UnicodeError) as error:
         # UnicodeError: labels of a host's name that are empty or too long (the codec idna of getaddrinfo)
-        msg = f"source {source.name}: expected a URI with a host's name and a path that can be asked for, got another"
+        msg = f"source {source.name}: the URI has no valid host name or path"
         raise ValidationFailed(msg, source=source.name) from error
     except (HTTPException, OSError) as error:
         # ssl.SSLError is an OSError: a certificate may be renewed
-        msg = f"source {source.name}: expected an answer, got {type(error).__name__}: {error}"
-        raise SourceUnavailable(msg, source=source.name) from error
+        raise unreachable(source, f"{type(error).__name__}: {error}") from error
 
 
-def _followed(source: Source) -> tuple[HTTPConnection, HTTPResponse]:
-    """The 200 answer at the end of few redirects, and its open connection."""
+def _followed(source: Source, policy: SourcePolicy) -> tuple[HTTPConnection, HTTPResponse]:
+    """Follow redirects to a 200 response. Return its open connection and the response."""
     uri = source.uri
     for _ in range(MAX_REDIRECTS + 1):
-        connection, answer = _asked(source, uri)
+        connection, answer = _requested(source, policy, uri)
         try:
             if answer.status not in _REDIRECTS:
                 return connection, _checked(source, answer)
@@ -117,26 +102,27 @@ def _followed(source: Source) -> tuple[HTTPConnection, HTTPResponse]:
             connection.close()
             raise
         connection.close()
-    msg = f"source {source.name}: expected at most {MAX_REDIRECTS} redirects, got more"
+    msg = f"source {source.name}: the server redirects more than {MAX_REDIRECTS} times"
     raise ValidationFailed(msg, source=source.name)
 
 
-def _asked(source: Source, uri: str) -> tuple[HTTPConnection, HTTPResponse]:
+def _requested(source: Source, policy: SourcePolicy, uri: str) -> tuple[HTTPConnection, HTTPResponse]:
     try:
         parts = urlsplit(uri)
         port = parts.port
     except ValueError as error:
-        msg = f"source {source.name}: expected a URI with a host, got one that cannot be read"
+        msg = f"source {source.name}: the URI cannot be parsed"
         raise ValidationFailed(msg, source=source.name) from error
     if not parts.hostname or parts.username is not None:
-        msg = f"source {source.name}: expected a URI with a host and no user, got another"
+        msg = f"source {source.name}: the URI must have a host and no user name"
         raise ValidationFailed(msg, source=source.name)
+    policy.check_host(source, parts.hostname)
     if parts.scheme == "https":
         context = ssl.create_default_context()
         connection: HTTPConnection = HTTPSConnection(parts.hostname, port, timeout=TIMEOUT, context=context)
     else:
         connection = HTTPConnection(parts.hostname, port, timeout=TIMEOUT)
-    connection._create_connection = _connect  # type: ignore[attr-defined]  # noqa: SLF001 - its seam since Python 2.7
+    connection._create_connection = _connector(policy)  # type: ignore[attr-defined]  # noqa: SLF001 - its seam since Python 2.7
     try:
         connection.request("GET", _target(parts), headers={"User-Agent": "regen-runner", "Accept-Encoding": "identity"})
         return connection, connection.getresponse()
@@ -153,58 +139,45 @@ def _target(parts: SplitResult) -> str:
 def _checked(source: Source, answer: HTTPResponse) -> HTTPResponse:
     if answer.status == 200:
         return answer
-    msg = f"source {source.name}: expected HTTP status 200, got {answer.status}"
     if answer.status >= 500 or answer.status in _TRANSIENT:
-        raise SourceUnavailable(msg, source=source.name)
+        raise unreachable(source, f"HTTP status {answer.status}")
+    msg = f"source {source.name}: the server returned HTTP status {answer.status}"
     raise ValidationFailed(msg, source=source.name)
 
 
 def _redirected(source: Source, uri: str, location: str) -> str:
-    """Where a redirect leads; only to the same scheme, or from http to https."""
+    """Return the target of a redirect: the same scheme, or from http to https."""
     try:
         target = urljoin(uri, location)
         before, after = urlsplit(uri).scheme, urlsplit(target).scheme
     except ValueError as error:
-        msg = f"source {source.name}: expected a redirect to a URI, got one that cannot be read"
+        msg = f"source {source.name}: the server redirects to something that is not a URI"
         raise ValidationFailed(msg, source=source.name) from error
     if not location or (before, after) not in {("http", "http"), ("http", "https"), ("https", "https")}:
-        msg = f"source {source.name}: expected a redirect within {before}, got one to {after or 'nowhere'}"
+        msg = f"source {source.name}: the server redirects from {before} to {after or 'nowhere'}"
         raise ValidationFailed(msg, source=source.name)
     return target
 
 
-def _connect(address: tuple[str, int], timeout: float, _source_address: Any = None) -> socket.socket:
-    """As ``socket.create_connection``, to addresses that were looked at: the name is resolved once, and not again."""
-    failure: OSError | None = None
-    for family, kind, protocol, _, resolved in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
-        refuse_own_addresses(str(resolved[0]))
-        connection = socket.socket(family, kind, protocol)
-        connection.settimeout(timeout)
-        try:
-            connection.connect(resolved)
-        except OSError as error:
-            connection.close()
-            failure = error
-        else:
-            return connection
-    raise failure or OSError(f"{address[0]} has no address")
+def _connector(policy: SourcePolicy) -> Callable[..., socket.socket]:
+    """Return a ``socket.create_connection`` that connects only to addresses which the policy allows.
 
-
-def refuse_own_addresses(text: str) -> None:
-    """Lets every address pass that is not the node's own metadata service.
-
-    Raises:
-        AddressRefused: ``text`` is link-local, multicast, unspecified or a known metadata address, IPv4-in-IPv6 included.
+    The name is resolved once, so that it cannot resolve to another address between check and connection.
     """
-    address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        address = _embedded(address) or address
-    if address.is_link_local or address.is_multicast or address.is_unspecified or address in _METADATA_ADDRESSES:
-        raise AddressRefused(text)
 
+    def connect(address: tuple[str, int], timeout: float, _source_address: Any = None) -> socket.socket:
+        failure: OSError | None = None
+        for family, kind, protocol, _, resolved in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
+            policy.check_address(address[0], str(resolved[0]))
+            connection = socket.socket(family, kind, protocol)
+            connection.settimeout(timeout)
+            try:
+                connection.connect(resolved)
+            except OSError as error:
+                connection.close()
+                failure = error
+            else:
+                return connection
+        raise failure or OSError(f"{address[0]} has no address")
 
-def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that packets to ``address`` may be sent to."""
-    if any(address in network for network in _LAST_FOUR_BYTES):
-        return ipaddress.IPv4Address(address.packed[-4:])
-    return address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+    return connect

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from regen_core.canonical import sha256_hex
+from regen_store.write_s3 import s3_client
 from tests.integration.runner.pods import Pod, add_job
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def test_the_same_bytes(stored: World, tmp_path: Path) -> None:
 def test_sources_are_fetched_and_checked_again(world: World, tmp_path: Path, bucket: Bucket) -> None:
     with_bucket = type(world)(world.database, world.superuser, f"{bucket.url}/outputs", bucket.environment)
     content = b"n,s\n2,b\n1,a\n"
-    uri = with_bucket.put("sources/data.csv", content)
+    s3_client(bucket.environment).put_object(Bucket=bucket.url.removeprefix("s3://"), Key="uploads/data.csv", Body=content)
+    uri = f"{bucket.url}/uploads/data.csv"
     source = {"name": "data.csv", "uri": uri, "sha256": sha256_hex(content)}
     inputs = {"source": "data.csv", "formats": ["jsonl"]}
     ran(with_bucket, tmp_path, {"type": "export", "version": 1, "inputs": inputs, "sources": [source]})

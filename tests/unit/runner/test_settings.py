@@ -9,6 +9,7 @@ import pytest
 from regen_core.errors import SettingsInvalid
 from regen_runner.database import RunnerDatabase
 from regen_runner.settings import PrepareSettings, PublishSettings
+from regen_runner.source_policy import SourcePolicy
 
 PREPARE = {
     "REGEN_JOB_ID": "job-1",
@@ -17,6 +18,7 @@ PREPARE = {
     "REGEN_DATABASE_URL": "postgresql://runner:hunter2@db/regen",
     "REGEN_IN_DIR": "/in",
     "REGEN_TRUST_DIR": "/trust",
+    "REGEN_OUTPUT_URL": "s3://regen/outputs",
     "REGEN_ACTIVE_DEADLINE_SECONDS": "600",
 }
 PUBLISH = {
@@ -35,7 +37,7 @@ PROGRAMS = pytest.mark.parametrize(("program", "good"), [(PrepareSettings, PREPA
 def test_that_prepare_has_defaults_for_what_may_be_left_out() -> None:
     settings = PrepareSettings.from_environment(PREPARE)
     assert settings.max_source_bytes == 1 << 30
-    assert settings.allow_file_sources is False
+    assert settings.source_policy == SourcePolicy(settings.source_policy.output_url)
     assert settings.termination_log == Path("/dev/termination-log")
 
 
