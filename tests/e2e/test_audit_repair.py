@@ -47,4 +47,4 @@ async def test_the_sweep_adds_what_could_not_be_written(world: World) -> None:
     assert [(one["event"], one["jobId"]) for one in report["repaired"]] == [(name, job_id) for name in LIFE]
     assert report["violations"] == []
     leader = world.stack.log_file(await world.leader()).read_text(encoding="utf-8")
-    assert sum("audit event added late" in line and job_id in line for line in leader.splitlines()) == len(LIFE)
+    assert sum("audit event repaired" in line and job_id in line for line in leader.splitlines()) == len(LIFE)
