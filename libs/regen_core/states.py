@@ -74,12 +74,13 @@ class Claim:
     caps: Caps
     known_types: frozenset[str]
 
-    def without(self, types: frozenset[str]) -> Claim:
-        """Return this claim without ``types``, whose jobs stay PENDING."""
-        if not types:
+    def limited(self, limits: Mapping[str, int]) -> Claim:
+        """Return this claim with further caps per type; the lower of two caps holds."""
+        if not limits:
             return self
-        none = dict.fromkeys(types, 0)
-        return replace(self, caps=replace(self.caps, per_type={**self.caps.per_type, **none}))
+        caps = self.caps.per_type
+        lower = {name: min(limit, caps.get(name, limit)) for name, limit in limits.items()}
+        return replace(self, caps=replace(self.caps, per_type={**caps, **lower}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class Operator:
             ingester=ingester,
             settings=settings,
             waiting=self.reconciler.memories.waiting,
-            blocked_types=self._blocked_types,
+            blocked_types=self.reconciler.blocked_types,
             metrics=self.metrics,
             transitions=transitions,
         )
@@ -93,7 +93,7 @@ class Operator:
             self.database,
             self.launches,
             claim,
-            blocked_types=self._blocked_types,
+            limits=self.reconciler.claim_limits,
             changed=self.mirror_changed,
             metrics=self.metrics,
             poll_seconds=settings.poll_seconds,
@@ -114,7 +114,7 @@ class Operator:
             self.metrics,
             settings,
             transitions=transitions,
-            blocked_types=self._blocked_types,
+            blocked_types=self.reconciler.blocked_types,
             leads=lambda: self.lease.held,
         )
         self._last_list: float | None = None
@@ -125,9 +125,6 @@ class Operator:
         self.health_port: int | None = None
 
     # -- hints ---------------------------------------------------------------------------------------------------------
-
-    def _blocked_types(self) -> frozenset[str]:
-        return self.reconciler.memories.blocked_types
 
     def mirror_changed(self) -> None:
         """A change that custom resources show."""

@@ -38,8 +38,8 @@ class PendingReason(Reason):
     UNSCHEDULABLE = (
         "Unschedulable",
         (
-            "The cluster takes no more pods of this type: a pod of an earlier job finds no node, or is refused by a quota."
-            " Jobs of this type wait until it starts. Add nodes or quota, or lower the class's requests."
+            "Pods of this type cannot start: one finds no node, one is refused by a quota, or the last starts failed for the"
+            " same reason. Jobs of this type wait until starts work again. The message quotes the reason."
         ),
     )
 

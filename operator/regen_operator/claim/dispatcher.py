@@ -13,7 +13,7 @@ from regen_core.errors import RegenError
 from regen_core.states import Claim, JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from regen_operator.launch.launches import Launches
     from regen_operator.rows.database import Database
@@ -28,8 +28,9 @@ LOCK_WARNING_SECONDS: Final = 5.0
 class Dispatcher:
     """Claims after each notification, and every ``poll_seconds`` in case one was lost.
 
-    ``blocked_types`` gives the types of which the cluster takes no more pods: they are not claimed, since the scheduler would
-    let later pods pass earlier ones. ``changed`` is called after a claim.
+    ``limits`` gives the number of jobs that may run of each type whose pods cannot start now. Such types are not claimed, since
+    their jobs would wait with a slot taken, and the scheduler would let later pods pass earlier ones. ``changed`` is called
+    after a claim.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Dispatcher:
         launches: Launches,
         claim: Claim,
         *,
-        blocked_types: Callable[[], frozenset[str]],
+        limits: Callable[[], Mapping[str, int]],
         changed: Callable[[], None],
         metrics: Metrics,
         poll_seconds: float,
@@ -46,7 +47,7 @@ class Dispatcher:
         self._database = database
         self._metrics = metrics
         self._launches = launches
-        self._blocked_types = blocked_types
+        self._limits = limits
         self._claim = claim
         self._changed = changed
         self._poll_seconds = poll_seconds
@@ -103,7 +104,7 @@ class Dispatcher:
         """
         total = 0
         while self._launches.can_launch:
-            rows = await self._database.claim(self._claim.without(self._blocked_types()))
+            rows = await self._database.claim(self._claim.limited(self._limits()))
             total += len(rows)
             claimed = [row for row in rows if row.status is JobStatus.RUNNING]
             for row in rows:

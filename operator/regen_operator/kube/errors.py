@@ -83,6 +83,11 @@ def is_temporary(message: str) -> bool:
     return any(words in message for words in _TEMPORARY)
 
 
+def is_quota(message: str) -> bool:
+    """Whether a resource quota refused an object: other objects end, and then it is accepted."""
+    return "exceeded quota" in message or "status unknown for quota" in message
+
+
 def is_refusal(message: str) -> bool:
     """Whether the Job controller's event says that a pod is refused permanently."""
     return any(words in message for words in _REFUSALS) and not is_temporary(message)

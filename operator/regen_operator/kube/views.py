@@ -77,11 +77,15 @@ class ContainerView:
 
 @dataclass(frozen=True, slots=True)
 class PodView:
-    """A pod. ``deletion_at`` is its ``deletionTimestamp``: the deletion's request plus the grace period."""
+    """A pod.
+
+    ``deletion_at`` is its ``deletionTimestamp``: the deletion's request plus the grace period.
+    """
 
     name: str
     uid: str
     phase: str
+    created_at: datetime | None = None
     node: str | None = None
     reason: str = ""
     message: str = ""
@@ -125,11 +129,12 @@ def pod_view(body: Mapping[str, Any]) -> PodView:
     """The view of a pod's JSON."""
     metadata, status = body["metadata"], body.get("status") or {}
     conditions = _conditions(status)
-    deletion = metadata.get("deletionTimestamp")
+    created, deletion = metadata.get("creationTimestamp"), metadata.get("deletionTimestamp")
     return PodView(
         name=metadata["name"],
         uid=metadata["uid"],
         phase=status.get("phase") or "Pending",
+        created_at=moment(created) if created else None,
         node=(body.get("spec") or {}).get("nodeName"),
         reason=clean(status.get("reason")),
         message=clean(status.get("message")),

@@ -63,7 +63,7 @@ class MirrorMemory:
 
 
 class Mirror:
-    """``waiting`` gives why a launched job has not started; ``blocked_types``, the types of which the cluster takes no pods."""
+    """``waiting`` gives why a launched job has not started; ``blocked_types``, the types that are not claimed, and why."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Mirror:
         ingester: Ingester,
         settings: Settings,
         waiting: Callable[[str], WaitReason | None],
-        blocked_types: Callable[[], frozenset[str]],
+        blocked_types: Callable[[], Mapping[str, str]],
         metrics: Metrics,
         transitions: Transitions,
     ) -> None:

@@ -68,16 +68,17 @@ def pending_age(facts: JobFacts) -> float:
     return _seconds(facts.row.created_at, facts.now)
 
 
-def waiting_reason(facts: JobFacts, queue: QueueFacts, caps: Caps, blocked_types: frozenset[str]) -> WaitReason:
-    """Why a PENDING job waits: the cluster takes no pods of its type, or else the narrowest cap that is reached.
+def waiting_reason(facts: JobFacts, queue: QueueFacts, caps: Caps, blocked_types: Mapping[str, str]) -> WaitReason:
+    """Why a PENDING job waits: pods of its type cannot start, or else the narrowest cap that is reached.
 
-    ``blocked_types`` are the types of which the cluster takes no more pods.
+    ``blocked_types`` are the types whose pods cannot start, each with the reason.
     """
     row = facts.row
     where = f"Place {queue.place} in the queue" if queue.place is not None else "Beyond the first thousand of the queue"
     place = f"{where} at {facts.now:%H:%M:%S}Z"
-    if row.type in blocked_types:
-        return WaitReason(PendingReason.UNSCHEDULABLE, f"the cluster takes no more pods of type {row.type}. {place}")
+    if row.type is not None and row.type in blocked_types:
+        message = f"pods of type {row.type} cannot start: {blocked_types[row.type]}"
+        return WaitReason(PendingReason.UNSCHEDULABLE, f"{message[: MAX_MESSAGE - len(place) - 2]}. {place}")
     type_cap = caps.per_type.get(row.type or "")
     if type_cap is not None and queue.running_of_type >= type_cap:
         message = f"{queue.running_of_type} of {type_cap} jobs of type {row.type} are running. {place}"

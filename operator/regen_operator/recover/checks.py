@@ -12,7 +12,7 @@ from typing import Final
 
 from regen_core.errors import Classification, JobError
 from regen_core.states import Fail, FailCondition, JobStatus
-from regen_operator.kube.errors import is_refusal
+from regen_operator.kube.errors import is_quota, is_refusal
 from regen_operator.kube.views import never_starts, waiting_for, why_it_died, why_it_never_started
 from regen_operator.launch.launcher import not_this_jobs
 from regen_operator.reasons import FailureCause, StartReason
@@ -151,10 +151,12 @@ def no_fence_cannot_start(s: Snapshot) -> Decision | None:
 
 
 def no_fence_too_late(s: Snapshot) -> Decision | None:
-    """No fence past the pending deadline."""
+    """No fence past the pending deadline. A full quota does not count: other jobs end and free it."""
     if s.run is not None or s.waited_for <= s.limits.pending:
         return None
     reason, message = waiting_for(s.pod, s.pod_refused)
+    if reason == StartReason.POD_REFUSED and is_quota(message):
+        return None
     error = JobError(
         Classification.LOST,
         f"the job did not start within {s.limits.pending:.0f} seconds: {reason}: {message}",
@@ -171,7 +173,8 @@ def no_fence_starting(s: Snapshot) -> Decision | None:
     reason, message = waiting_for(s.pod, s.pod_refused)
     pause = min(max(START_REVISIT_SECONDS, s.waited_for), LONGEST_START_REVISIT_SECONDS)
     left = s.limits.pending - s.waited_for
-    return Decision(Action.WAIT, reason, message, revisit_seconds=min(pause, _just_after(min(left, s.overdue_in))))
+    deadline = s.overdue_in if left < 0 else min(left, s.overdue_in)
+    return Decision(Action.WAIT, reason, message, revisit_seconds=min(pause, _just_after(deadline)))
 
 
 def fenced_pod_alive(s: Snapshot) -> Decision | None:

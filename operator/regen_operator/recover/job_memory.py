@@ -61,10 +61,13 @@ class JobMemories:
         memory = self._by_id.get(job_id)
         return None if memory is None else memory.waiting
 
-    @property
-    def blocked_types(self) -> frozenset[str]:
-        """The types of which the cluster takes no more pods."""
-        return frozenset(memory.blocked_type for memory in self._by_id.values() if memory.blocked_type is not None)
+    def blocked_types(self) -> dict[str, str]:
+        """The types of which the cluster takes no more pods, with the reason of one of their pods."""
+        return {
+            memory.blocked_type: memory.waiting.message
+            for memory in self._by_id.values()
+            if memory.blocked_type is not None and memory.waiting is not None
+        }
 
     def job_deleted(self, job_id: str, job_uid: str) -> None:
         """An unfinished Job was deleted; ignored if this process deleted it."""

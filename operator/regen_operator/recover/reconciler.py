@@ -22,6 +22,7 @@ from regen_operator.recover.checks import START_REVISIT_SECONDS, Action, Decisio
 from regen_operator.recover.gather import Examination
 from regen_operator.recover.job_memory import JobMemories
 from regen_operator.recover.snapshot import Limits, Snapshot
+from regen_operator.recover.start_failures import StartFailures
 from regen_operator.recover.workqueue import WorkQueue
 from regen_operator.rows.failing import fail_rows
 
@@ -47,6 +48,10 @@ RETRY_SECONDS: Final = 1.0
 REQUEUE_SECONDS: Final = 0.5
 """Delay before a job is examined again whose row changed, or whose launch is in progress."""
 MAX_BACKOFF_SECONDS: Final = 30.0
+BLOCKING: Final = frozenset({StartReason.UNSCHEDULABLE, StartReason.POD_REFUSED})
+"""While a pod waits for one of these reasons, no more jobs of its type are claimed: they would wait for the same."""
+START_FAILURES: Final = frozenset({"NeverStarted", "CannotStart", "PendingDeadline"})
+"""Decisions that a job failed before its fence was taken, for a reason that other jobs may share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class Reconciler:
         self._queue = WorkQueue()
         self._leading = False
         self.memories = JobMemories()
+        self._start_failures = StartFailures()
         dependencies.launches.observe(self)
 
     # -- hints ---------------------------------------------------------------------------------------------------------
@@ -94,6 +100,14 @@ class Reconciler:
     def job_deleted(self, job_id: str, job_uid: str) -> None:
         """Remembers that an unfinished Job was deleted, unless this process did it."""
         self.memories.job_deleted(job_id, job_uid)
+
+    def blocked_types(self) -> dict[str, str]:
+        """The types that are not claimed now, each with the reason."""
+        return self._start_failures.messages() | self.memories.blocked_types()
+
+    def claim_limits(self) -> dict[str, int]:
+        """The number of jobs of each blocked type that may run: none, or one to probe whether starts work again."""
+        return self._start_failures.limits() | dict.fromkeys(self.memories.blocked_types(), 0)
 
     # -- launches (LaunchObserver) ---------------------------------------------------------------------------------------
 
@@ -135,6 +149,7 @@ class Reconciler:
             self._leading = False
             self._queue.clear()
             self.memories.stop_leading()
+            self._start_failures.clear()
 
     async def _guarded_round(self, ids: Sequence[str]) -> None:
         if not ids:
@@ -157,6 +172,9 @@ class Reconciler:
         for job_id in set(ids) - facts.keys():
             self._without_row(job_id)
         decided = [(snapshot, decide(snapshot)) for snapshot in await self._gather(list(facts.values()))]
+        for snapshot, _ in decided:
+            if snapshot.run is not None:
+                self._start_failures.started(snapshot.row.type)
         failing = [(snapshot, decision) for snapshot, decision in decided if decision.action is Action.FAIL]
         await self._fail(failing)
         acts = (self._act(s, v, began) for s, v in decided if v.action is not Action.FAIL)
@@ -237,7 +255,7 @@ class Reconciler:
     def _remember_wait(self, snapshot: Snapshot, decision: Decision) -> None:
         row, memory = snapshot.row, self.memories.of(snapshot.row.id)
         memory.attempts = 0
-        memory.blocked_type = row.type if decision.reason == StartReason.UNSCHEDULABLE else None
+        memory.blocked_type = row.type if decision.reason in BLOCKING else None
         if snapshot.run is not None or row.status.is_terminal:
             memory.waiting = None
         elif memory.waiting != (waiting := WaitReason(decision.reason, decision.message)):
@@ -257,6 +275,8 @@ class Reconciler:
                 self._queue.add(job_id, REQUEUE_SECONDS)
                 continue
             self.memories.forget(job_id)
+            if decision.reason in START_FAILURES and decision.fail is not None:
+                self._start_failures.failed(snapshot.row.type, decision.fail.error)
             if decision.delete_job:
                 deletions.append(self._delete_job(snapshot, decision.reason))
         await asyncio.gather(*deletions)

@@ -80,13 +80,17 @@ class Snapshot:
 
     @property
     def waited_for(self) -> float:
-        """Seconds that the job had to start: since the claim, but at most since its Job was created.
+        """Seconds that the job had to start: since the claim, but at most since its Job and its pod were created.
 
-        A job that was launched late, because the operator was down, gets its full time. Each interval uses one clock.
+        A job that was launched late, because the operator was down, or whose pod was created late, because a quota was full,
+        gets its full time. Each interval uses one clock.
         """
         if self.job is None or self.api_now is None:
             return self.claimed_for
-        return min(self.claimed_for, (self.api_now - self.job.created_at).total_seconds())
+        created_at = self.job.created_at
+        if self.pod is not None and self.pod.created_at is not None:
+            created_at = max(created_at, self.pod.created_at)
+        return min(self.claimed_for, (self.api_now - created_at).total_seconds())
 
     @property
     def pod_is_alive(self) -> bool:

@@ -17,7 +17,7 @@ from regen_core.errors import RegenError
 from regen_operator.telemetry.metrics import DEPTH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from regen_operator.rows.database import Database
     from regen_operator.settings import Settings
@@ -33,7 +33,7 @@ OVERLAP_SECONDS: Final = 30.0
 
 
 class QueueMetrics:
-    """``blocked_types`` gives the types of which the cluster takes no more pods; ``leads``, whether this replica leads."""
+    """``blocked_types`` gives the types whose pods cannot start; ``leads``, whether this replica leads."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class QueueMetrics:
         settings: Settings,
         *,
         transitions: Transitions,
-        blocked_types: Callable[[], frozenset[str]],
+        blocked_types: Callable[[], Collection[str]],
         leads: Callable[[], bool],
     ) -> None:
         self._database = database

@@ -34,9 +34,7 @@ async def test_a_held_lock_is_logged_measured_and_no_success(
     metrics = Metrics(frozenset({"document"}))
     launches = mocker.Mock(spec=Launches, can_launch=True)
     claim = Claim(20, Caps(), frozenset({"document"}))
-    dispatcher = Dispatcher(
-        db, launches, claim, blocked_types=frozenset, changed=lambda: None, metrics=metrics, poll_seconds=0.05
-    )
+    dispatcher = Dispatcher(db, launches, claim, limits=dict, changed=lambda: None, metrics=metrics, poll_seconds=0.05)
     job_id = await world.insert()
     with world.database.connect(world.database.operator_url) as hung, capture_logs() as logs:
         hung.execute("BEGIN")

@@ -44,7 +44,7 @@ def make_mirror(db: Database, kube: KubeClient, settings: Settings) -> Callable[
             ingester=ingester,
             settings=changed,
             waiting=lambda _: None,
-            blocked_types=frozenset,
+            blocked_types=dict,
             metrics=Metrics([]),
             transitions=Transitions(0),
         )

@@ -13,7 +13,7 @@ from regen_core.states import FailCondition
 from regen_operator.kube.views import ContainerView
 from regen_operator.recover import checks as recovery
 from regen_operator.recover.checks import Action, decide
-from tests.unit.operator.values import NOW, RUN, failed_job, job, pod, row, snapshot
+from tests.unit.operator.values import LIMITS, NOW, RUN, ago, failed_job, job, pod, row, snapshot
 
 if TYPE_CHECKING:
     from regen_operator.recover.snapshot import Snapshot
@@ -195,7 +195,6 @@ def test_a_wait_says_what_it_waits_for() -> None:
         "Error creating: etcdserver: leader changed",
         "Error creating: Timeout: request did not complete within requested timeout - context deadline exceeded",
         'Error creating: Internal error occurred: failed calling webhook "inject.example": connect: permission denied',
-        'Error creating: pods "a" is forbidden: status unknown for quota: runs, resources: pods',
         'Error creating: pods "a" is forbidden: not yet ready to handle request',
         'Error creating: pods "a" is forbidden: error looking up service account regen-runs/runner: "runner" not found',
     ],
@@ -206,6 +205,22 @@ def test_a_pod_that_could_not_be_made_just_now_may_be_made_later(message: str) -
     late = decide(snapshot(row(claimed=400), job=job(age=399), pod_refused=message))
     assert late.fail is not None
     assert (late.fail.error.classification, late.fail.error.retryable) == (Classification.LOST, True)
+
+
+@pytest.mark.parametrize(
+    "words", ["exceeded quota: runs, requested: pods=1", "status unknown for quota: runs, resources: pods"]
+)
+def test_a_full_quota_fails_no_job_until_it_is_past_every_deadline(words: str) -> None:
+    message = f'Error creating: pods "a" is forbidden: {words}'
+    for claimed in (10, 400):
+        decision = decide(snapshot(row(claimed=claimed), job=job(age=claimed - 1), pod_refused=message))
+        assert (decision.action, decision.reason, decision.message) == (Action.WAIT, "PodRefused", message)
+        assert decision.revisit_seconds is not None
+        assert decision.revisit_seconds >= 10
+    created = decide(snapshot(row(claimed=400), job=job(age=399), pod=pod("Pending", created_at=ago(5))))
+    assert created.action is Action.WAIT, "its pod has the whole pending deadline"
+    overdue = decide(snapshot(row(claimed=LIMITS.total + 1), job=job(age=LIMITS.total), pod_refused=message))
+    assert overdue.fail is not None
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,10 @@ def test_kstatus_reads_progress_and_failure(status: dict[str, Any], expected: st
 )
 def test_a_waiting_job_names_the_narrowest_cap_and_its_place(queue: QueueFacts, blocked_types: set[str], reason: str) -> None:
     waiting = waiting_reason(
-        facts("PENDING", requested_by="ann"), queue, Caps(20, {"document": 5}, 1), frozenset(blocked_types)
+        facts("PENDING", requested_by="ann"),
+        queue,
+        Caps(20, {"document": 5}, 1),
+        dict.fromkeys(blocked_types, "0/1 nodes are available"),
     )
     assert waiting.reason == reason
     assert waiting.message.endswith("Place 3 in the queue at 03:04:05Z")
