@@ -37,7 +37,10 @@ _SOCK_SEQPACKET: Final = 5
 _SOCK_TYPE: Final = 0xF
 _SET_ID_BITS: Final = (0o4000, 0o2000)
 _MAKES_A_FILE: Final = (os.O_CREAT, os.O_TMPFILE & ~os.O_DIRECTORY)
-_F_SETOWN: Final = (8, 15)
+_SIGNAL_OWNER: Final = (8, 10, 15)
+"""``F_SETOWN``, ``F_SETSIG`` and ``F_SETOWN_EX`` (``fcntl.h``)."""
+_SIGNAL_OWNER_IOCTLS: Final = (0x8901, 0x8902)
+"""``FIOSETOWN`` and ``SIOCSPGRP`` (``asm-generic/sockios.h``), the same for sockets."""
 _TERMINAL_INJECTION: Final = (0x5412, 0x541C)
 
 _NEVER: Final = (
@@ -118,7 +121,7 @@ def _sockets(*, egress: bool) -> Iterator[tuple[str, tuple[Clause, ...]]]:
 
 
 def _files() -> Iterator[tuple[str, tuple[Clause, ...]]]:
-    """No set-user-id or set-group-id files, no keys typed into a terminal, no unreadable flags of ``openat2``."""
+    """No set-user-id or set-group-id files, no keys typed into a terminal, no signal owners, no ``openat2``."""
     for name, mode in (("chmod", 1), ("fchmod", 1), ("fchmodat", 2), ("fchmodat2", 2), ("mknod", 1), ("mknodat", 2)):
         yield name, _without_set_id(mode)
     yield "creat", _without_set_id(1)
@@ -126,7 +129,8 @@ def _files() -> Iterator[tuple[str, tuple[Clause, ...]]]:
     for name, flags in (("open", 1), ("openat", 2)):
         yield name, tuple(c for bit in _MAKES_A_FILE for c in _without_set_id(flags + 1, Check(flags, bit, mask=bit)))
     yield "openat2", (_ABSENT,)
-    yield "ioctl", tuple(Clause(_DENY.action, (Check(1, request),)) for request in _TERMINAL_INJECTION)
+    refused = (*_TERMINAL_INJECTION, *_SIGNAL_OWNER_IOCTLS)
+    yield "ioctl", tuple(Clause(_DENY.action, (Check(1, request),)) for request in refused)
 
 
 def _without_set_id(mode: int, *first: Check) -> tuple[Clause, ...]:
@@ -147,6 +151,6 @@ def _signals(own_pid: int, parent_pid: int, *, subprocesses: bool) -> Iterator[t
         yield name, (Clause(_DENY.action, (Check(0, parent_pid),)),)
     for name in ("setpriority", "ioprio_set"):
         yield name, (Clause(_DENY.action, (Check(1, parent_pid),)),)
-    # A descriptor's owner gets signals from the kernel; the parent's death must end the child.
-    yield "fcntl", tuple(Clause(_DENY.action, (Check(1, command),)) for command in _F_SETOWN)
+    # The kernel signals the owner of a descriptor, which could be the supervisor. The parent's death must end the child.
+    yield "fcntl", tuple(Clause(_DENY.action, (Check(1, command),)) for command in _SIGNAL_OWNER)
     yield "prctl", (Clause(_DENY.action, (Check(0, PR_SET_PDEATHSIG),)),)

@@ -184,6 +184,14 @@ def test_ways_out_are_refused_whatever_the_class(machine: str, name: str, *, sub
     assert Filter(machine, egress=True, subprocesses=subprocesses)(name) == REFUSED
 
 
+@pytest.mark.parametrize(
+    ("call", "request_number"), [("fcntl", 8), ("fcntl", 10), ("fcntl", 15), ("ioctl", 0x8901), ("ioctl", 0x8902)]
+)
+def test_no_descriptor_gets_an_owner_that_the_kernel_signals(machine: str, call: str, request_number: int) -> None:
+    for subprocesses in (False, True):
+        assert Filter(machine, egress=True, subprocesses=subprocesses)(call, 3, request_number, PARENT) == REFUSED
+
+
 def test_the_kernel_takes_no_filter_beyond_its_limit(machine: str) -> None:
     limit = 4096
     for subprocesses in (False, True):

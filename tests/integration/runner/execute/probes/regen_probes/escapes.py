@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import mmap
 import os
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -204,8 +206,19 @@ def signals(instruction: Instruction) -> dict[str, str]:
         "parent's limits": _outcome(lambda: resource.prlimit(parent, resource.RLIMIT_CPU)),
         "parent's processors": _outcome(lambda: os.sched_setaffinity(parent, {0})),
         "own death signal off": _outcome(lambda: _prctl(1, 0)),
+        "F_SETOWN": _own_pipe(lambda end: fcntl.fcntl(end, fcntl.F_SETOWN, parent)),
+        "F_SETSIG": _own_pipe(lambda end: fcntl.fcntl(end, 10, signal.SIGTERM)),
+        "FIOSETOWN": _own_pipe(lambda end: fcntl.ioctl(end, 0x8901, struct.pack("i", parent))),
+        "SIOCSPGRP": _own_pipe(lambda end: fcntl.ioctl(end, 0x8902, struct.pack("i", parent))),
         "to itself": _outcome(lambda: os.kill(os.getpid(), 0)),
     }
+
+
+def _own_pipe(call: Callable[[int], object]) -> str:
+    """The outcome of a call on one end of a socket pair."""
+    one, other = socket.socketpair()
+    with one, other:
+        return _outcome(lambda: call(one.fileno()))
 
 
 def _prctl(option: int, value: int) -> None:
