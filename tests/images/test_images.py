@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,14 +11,28 @@ if TYPE_CHECKING:
     from tests.images.conftest import Image
 
 MEGABYTE = 1_000_000
+STANDARD_LIBRARY = re.compile(
+    r"usr/(local/)?lib/python3\.\d+/"
+    r"(?!(.*/)?(test|tests|idlelib|lib2to3|turtledemo|ensurepip|site-packages|dist-packages)/).*\.py$"
+)
 PARTS = ("operator", "runner", "api")
 OWN = {
-    "operator": {"regen_core", "regen_operator", "regen_cli"},
-    "runner": {"regen_core", "regen_runner", "regen_executors", "regen_plan_catalogue"},
-    "api": {"regen_core", "regen_api"},
+    "operator": {"regen_core", "regen_schema", "regen_store", "regen_verify", "regen_operator", "regen_cli"},
+    "runner": {"regen_core", "regen_schema", "regen_store", "regen_runner", "regen_executors", "regen_plan_catalogue"},
+    "api": {"regen_core", "regen_schema", "regen_store", "regen_api"},
 }
 BANNED = {
-    "operator": {"regen_runner", "regen_executors", "kubelite", "regen_stack", "boto3", "botocore", "typst", "pyarrow"},
+    "operator": {
+        "regen_runner",
+        "regen_executors",
+        "kubelite",
+        "regen_stack",
+        "boto3",
+        "botocore",
+        "requests",
+        "typst",
+        "pyarrow",
+    },
     "runner": {"regen_operator", "regen_cli", "kubelite", "regen_stack", "kopf", "kubernetes", "sqlalchemy", "alembic"},
     "api": {
         "regen_operator",
@@ -69,6 +84,18 @@ def test_every_module_of_ours_is_compiled(images: dict[str, Image], part: str) -
     }
     assert modules
     assert [path for path in modules if path.rpartition("/")[2].removesuffix(".py") not in compiled] == []
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_standard_library_is_compiled(images: dict[str, Image], part: str) -> None:
+    """A pod's processes cannot write bytecode, and the official Python images have none."""
+    modules = {path.removesuffix(".py") for path in images[part].files if STANDARD_LIBRARY.match(path)}
+    compiled = {
+        f"{folder.removesuffix('/__pycache__')}/{name.split('.')[0]}"
+        for folder, _, name in (path.rpartition("/") for path in images[part].files if path.endswith(".pyc"))
+    }
+    assert len(modules) > 300
+    assert modules - compiled == set()
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -96,7 +96,7 @@ async def log_in() -> Login:
         ) from error
     except (official.ConfigException, OSError, ValueError) as error:
         remedy = "Check KUBECONFIG." if paths else "Set KUBECONFIG, or run in a pod with a service account token."
-        raise SettingsInvalid(f"cannot log in to Kubernetes: {error}. {remedy}") from error
+        raise SettingsInvalid(f"cannot log in to Kubernetes: {str(error).rstrip('.')}. {remedy}") from error
 
 
 async def _from_kubeconfig(paths: str) -> Login:

@@ -135,7 +135,7 @@ SHAPES: list[tuple[str, Callable[[Json], Any], str]] = [
     ("another user in one", lambda t: execute(t)["securityContext"].update(runAsUser=1), "expected user 65532"),
     ("a group of files", lambda t: t["spec"]["securityContext"].update(fsGroup=1), "expected user 65532"),
     ("a root to write", lambda t: execute(t)["securityContext"].pop("readOnlyRootFilesystem"), "read-only root"),
-    ("more privilege", lambda t: execute(t)["securityContext"].pop("allowPrivilegeEscalation"), "more privilege"),
+    ("more privilege", lambda t: execute(t)["securityContext"].pop("allowPrivilegeEscalation"), "no privilege escalation"),
     ("a capability", lambda t: execute(t)["securityContext"]["capabilities"].update(add=["NET_RAW"]), "no capability"),
     ("capabilities kept", lambda t: execute(t)["securityContext"].pop("capabilities"), "no capability"),
     (
@@ -147,11 +147,15 @@ SHAPES: list[tuple[str, Callable[[Json], Any], str]] = [
     ("a part of a volume", lambda t: execute(t)["volumeMounts"][1].update(subPath="x"), "volume mounts of a regen pod"),
     ("a variable", lambda t: execute(t)["env"].append({"name": "LD_PRELOAD", "value": "x.so"}), "only the variables"),
     ("a path of modules", lambda t: prepare(t)["env"].append({"name": "PYTHONPATH", "value": "/tmp"}), "only the variables"),
-    ("the store's secret for execute", lambda t: execute(t).update(envFrom=[STORE]), "execute to be given no secret"),
+    (
+        "the store's secret for execute",
+        lambda t: execute(t).update(envFrom=[STORE]),
+        "expected execute to refer only to the secrets",
+    ),
     (
         "the database for execute",
         lambda t: _replace_env(execute(t), {**_secret_key("regen-runner-database", "url"), "name": "HOME"}),
-        "execute to be given no secret",
+        "expected execute to refer only to the secrets",
     ),
     ("another store secret", lambda t: publish(t).update(envFrom=[{"secretRef": {"name": "other"}}]), "two secrets"),
     ("a map", lambda t: publish(t).update(envFrom=[{"configMapRef": {"name": "other"}}]), "two secrets"),
@@ -202,11 +206,31 @@ SHAPES: list[tuple[str, Callable[[Json], Any], str]] = [
         ),
         "from the pod itself",
     ),
-    ("half a sandbox", lambda t: _replace_env(execute(t), {"name": "REGEN_SANDBOX", "value": "best-effort"}), "told type"),
-    ("sockets", lambda t: _replace_env(execute(t), {"name": "REGEN_EGRESS", "value": "open"}), "told type"),
-    ("sockets said twice", lambda t: execute(t)["env"].append({"name": "REGEN_EGRESS", "value": "open"}), "told type"),
-    ("subprocesses", lambda t: _replace_env(execute(t), {"name": "REGEN_SUBPROCESSES", "value": "true"}), "told type"),
-    ("another type", lambda t: _replace_env(execute(t), {"name": "REGEN_JOB_TYPE", "value": "export"}), "told type"),
+    (
+        "half a sandbox",
+        lambda t: _replace_env(execute(t), {"name": "REGEN_SANDBOX", "value": "best-effort"}),
+        "expected execute to have the type",
+    ),
+    (
+        "sockets",
+        lambda t: _replace_env(execute(t), {"name": "REGEN_EGRESS", "value": "open"}),
+        "expected execute to have the type",
+    ),
+    (
+        "sockets said twice",
+        lambda t: execute(t)["env"].append({"name": "REGEN_EGRESS", "value": "open"}),
+        "expected execute to have the type",
+    ),
+    (
+        "subprocesses",
+        lambda t: _replace_env(execute(t), {"name": "REGEN_SUBPROCESSES", "value": "true"}),
+        "expected execute to have the type",
+    ),
+    (
+        "another type",
+        lambda t: _replace_env(execute(t), {"name": "REGEN_JOB_TYPE", "value": "export"}),
+        "expected execute to have the type",
+    ),
     (
         "outputs elsewhere",
         lambda t: _replace_env(publish(t), {"name": "REGEN_OUTPUT_URL", "value": "s3://mine/x"}),
@@ -244,12 +268,12 @@ CLASS_SHAPES: list[tuple[str, Callable[[Json], Any], str]] = [
     (
         "another key of the class's secret",
         lambda t: _replace_env(execute(t), {**_secret_key("provider", "other"), "name": "EXECUTOR_KEY"}),
-        "execute to be given no secret",
+        "expected execute to refer only to the secrets",
     ),
     (
         "the class's secret under another name",
         lambda t: execute(t)["env"].append({**_secret_key("provider", "token"), "name": "HTTPS_PROXY"}),
-        "execute to be given no secret",
+        "expected execute to refer only to the secrets",
     ),
     (
         "the class's secret for publish",

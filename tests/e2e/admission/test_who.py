@@ -91,7 +91,7 @@ async def test_nobody_resizes_a_pod(guarded: Guarded, running: dict[str, Any]) -
 async def test_nobody_changes_a_job(guarded: Guarded, running: dict[str, Any], change: dict[str, Any]) -> None:
     path = path_of("jobs", guarded.runs, running["metadata"]["ownerReferences"][0]["name"])
     for user in (guarded.somebody, guarded.operator):
-        refused(await user.try_out("PATCH", path, change, MERGE), "never changed")
+        refused(await user.try_out("PATCH", path, change, MERGE), "cannot be changed")
 
 
 async def test_nobody_takes_a_label_from_a_pod(guarded: Guarded, running: dict[str, Any]) -> None:
@@ -103,7 +103,7 @@ async def test_nobody_takes_a_label_from_a_pod(guarded: Guarded, running: dict[s
 
 async def test_nobody_changes_a_pods_deadline(guarded: Guarded, running: dict[str, Any]) -> None:
     path = path_of("pods", guarded.runs, running["metadata"]["name"])
-    refused(await guarded.somebody.try_out("PATCH", path, {"spec": {"activeDeadlineSeconds": 5}}, MERGE), "never changed")
+    refused(await guarded.somebody.try_out("PATCH", path, {"spec": {"activeDeadlineSeconds": 5}}, MERGE), "cannot be changed")
 
 
 async def test_a_job_may_be_deleted(guarded: Guarded, running: dict[str, Any]) -> None:

@@ -10,14 +10,14 @@ import platform
 from pathlib import Path
 
 BENCHMARKS = {
-    "database": "bench.database.benchmark",
-    "launch": "bench.launch",
-    "api": "bench.api",
-    "log-fanout": "bench.log_fanout",
-    "size": "bench.size",
-    "startup": "bench.startup",
-    "scaling": "bench.scaling",
-    "pods": "bench.pods",
+    "database": "regen_bench.database.benchmark",
+    "launch": "regen_bench.launch",
+    "api": "regen_bench.api",
+    "log-fanout": "regen_bench.log_fanout",
+    "size": "regen_bench.size",
+    "startup": "regen_bench.startup",
+    "scaling": "regen_bench.scaling",
+    "pods": "regen_bench.pods",
 }
 """The module of each; imported when it runs, because the packages that one is measured against may be missing."""
 

@@ -242,7 +242,7 @@ async def _bare(environment: dict[str, str], number: int) -> float:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "bench.launch_bare",
+        "regen_bench.launch_bare",
         f"bare{number}",
         str(PER_ROUND),
         env=environment,

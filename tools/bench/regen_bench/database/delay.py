@@ -36,7 +36,7 @@ int fdatasync(int descriptor) {
 def far_away(url: str, seconds: float) -> Iterator[str]:
     """The URL of the same database behind ``seconds`` for each round trip."""
     parts = urlsplit(url)
-    command = [sys.executable, "-m", "bench.database.delay", str(parts.port), str(seconds)]
+    command = [sys.executable, "-m", "regen_bench.database.delay", str(parts.port), str(seconds)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

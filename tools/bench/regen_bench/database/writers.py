@@ -50,7 +50,7 @@ class _Writer:
     """One process."""
 
     def __init__(self, url: str) -> None:
-        command = [sys.executable, "-m", "bench.database.writers", url]
+        command = [sys.executable, "-m", "regen_bench.database.writers", url]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> Self:
