@@ -1,4 +1,4 @@
-"""The operator's settings: environment variables with prefix ``REGEN_`` (docs/configuration.md explains each default)."""
+"""The operator's settings: environment variables with prefix ``REGEN_`` (docs/configuration.md)."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Count = Annotated[int, Field(ge=1, le=100_000)]
 
 
 def _identity() -> str:
-    """The pod's name where Kubernetes gives one as host name, and random digits for two processes on one host."""
+    """The pod's name or the host name, with random digits that distinguish two processes on one host."""
     return f"{os.environ.get('POD_NAME') or socket.gethostname()}_{secrets.token_hex(4)}"
 
 
 class Settings(BaseSettings):
-    """Every setting with its unit. Wrong ones stop the program at its start."""
+    """The settings; durations are in seconds. An invalid one stops the program at its start."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -78,41 +78,41 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _namespaces_differ(self) -> Settings:
         if self.runner_namespace == self.namespace or self.runner_namespace in self.cr_namespaces:
-            msg = "REGEN_RUNNER_NAMESPACE: expected a namespace that holds neither the operator nor custom resources"
+            msg = "REGEN_RUNNER_NAMESPACE must differ from REGEN_NAMESPACE and REGEN_CR_NAMESPACES"
             raise ValueError(msg)
         return self
 
     @property
     def caps(self) -> Caps:
-        """The claim's caps as one value."""
+        """The caps of the claim."""
         return Caps(total=self.cap_total, per_type=self.cap_types, per_requester=self.cap_requester)
 
     @property
     def listen_url(self) -> str:
-        """Where LISTEN connects: past any transaction pooler."""
+        """The connection string for LISTEN, which must not go through a transaction pooler."""
         return self.database_listen_url or self.database_url
 
     @property
     def mirrored_namespaces(self) -> tuple[str, ...]:
-        """Every namespace whose custom resources we read: our own first, then those that take CRs made by hand."""
+        """The namespaces whose custom resources are read: the operator's own, then those of user-created resources."""
         return tuple(dict.fromkeys((self.namespace, *self.cr_namespaces)))
 
     @property
     def ingest_namespaces(self) -> frozenset[str]:
-        """Where a custom resource made by hand becomes a row; our own namespace where none is named."""
+        """The namespaces whose user-created resources become jobs; by default the operator's own."""
         return frozenset(self.cr_namespaces or (self.namespace,))
 
     @property
     def watched_namespaces(self) -> tuple[str, ...]:
-        """Every namespace that kopf watches."""
+        """The namespaces that kopf watches."""
         return (*self.mirrored_namespaces, self.runner_namespace)
 
 
 def load_settings() -> Settings:
-    """The settings in the environment.
+    """Reads the settings from the environment.
 
     Raises:
-        SettingsInvalid: names the first wrong variable and what was expected; the value, which may be secret, is not shown.
+        SettingsInvalid: names the first invalid variable and the problem, but not the value, which may be secret.
     """
     try:
         settings = Settings()
@@ -122,11 +122,11 @@ def load_settings() -> Settings:
             raise SettingsInvalid(first["msg"].removeprefix("Value error, ")) from None
         name = PREFIX + str(first["loc"][0]).upper()
         inside = "".join(f"[{part!r}]" for part in first["loc"][1:])
-        problem = "expected a value, got none" if first["type"] == "missing" else first["msg"]
+        problem = "required, but not set" if first["type"] == "missing" else first["msg"]
         raise SettingsInvalid(f"{name}{inside}: {problem}") from None
     except SettingsError as error:
         field = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "?")
-        raise SettingsInvalid(f"{PREFIX}{field.upper()}: expected JSON") from None
+        raise SettingsInvalid(f"{PREFIX}{field.upper()}: not valid JSON") from None
     connection_parameters("REGEN_DATABASE_URL", settings.database_url)
     if settings.database_listen_url is not None:
         connection_parameters("REGEN_DATABASE_LISTEN_URL", settings.database_listen_url)

@@ -1,4 +1,4 @@
-"""The executor classes: one YAML file that maps a job's type to the shape of its pod.
+"""The executor classes: a YAML file that maps a job's type to its pod's image, resources and limits.
 
 Only this file shapes a pod; no field of a row does (docs/architecture.md#isolation-of-credentials). Keys are camelCase, as in
 the chart's values.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
-LABEL_TYPE = r"^[a-z]([a-z0-9_]{0,61}[a-z0-9])?$"
+TYPE_PATTERN = r"^[a-z]([a-z0-9_]{0,61}[a-z0-9])?$"
 EXECUTOR_VARIABLE = r"^EXECUTOR_[A-Z0-9_]{1,100}$"
 SOURCE_HOST = r"^(\*\.)?[A-Za-z0-9._:-]+$"
 BUILDER_ID = r"^[A-Za-z][A-Za-z0-9+.-]*:[!-~]+$"
@@ -51,7 +51,7 @@ class SecretValue(_Strict):
 
 
 class Runner(_Strict):
-    """What every pod shares. Sizes are Kubernetes quantities, budgets are seconds."""
+    """Settings of every pod. Sizes are Kubernetes quantities, budgets are seconds."""
 
     image: str
     output_url: str
@@ -83,10 +83,10 @@ class Runner(_Strict):
 
 
 class ExecutorClass(_Strict):
-    """How jobs of one type run. ``egress: open`` opens sockets for the executor and makes its outputs not reproducible.
+    """How jobs of one type run. ``egress: open`` lets the executor open sockets; its outputs are then not reproducible.
 
-    ``env`` and ``secretEnv`` are variables of the executor's own, and for classes with egress only: what a provider outside
-    needs to be reached. No other class gives an executor a setting, and no other way gives it a secret.
+    ``env`` and ``secretEnv`` are the executor's own variables, for classes with egress only: the address and credentials of an
+    external provider. They are the only way to give an executor a setting or a secret.
     """
 
     time_limit_seconds: Budget
@@ -113,40 +113,40 @@ class ExecutorClass(_Strict):
     @model_validator(mode="after")
     def _variables_are_for_egress(self) -> Self:
         if (self.env or self.secret_env) and self.egress != "open":
-            msg = "expected env and secretEnv only with egress: open"
+            msg = "env and secretEnv need egress: open"
             raise ValueError(msg)
         twice = sorted(self.env.keys() & self.secret_env.keys())
         if twice:
-            msg = f"expected {twice[0]} in one of env and secretEnv"
+            msg = f"{twice[0]} is in both env and secretEnv"
             raise ValueError(msg)
         for name in (*self.env, *self.secret_env):
-            # The runner takes such names for those that Kubernetes adds for each service, and drops them.
+            # The runner drops such names, which Kubernetes sets for each service.
             if name.endswith(("_SERVICE_HOST", "_PORT")) or "_PORT_" in name:
-                msg = f"expected variables that are not named like a Kubernetes service's, got {name}"
+                msg = f"{name} is named like a variable that Kubernetes sets for a service"
                 raise ValueError(msg)
         return self
 
     @property
     def reproducible(self) -> bool:
-        """Whether the same instruction must give the same bytes (rule R11)."""
+        """Whether the same instruction must produce the same bytes (rule R11)."""
         return self.egress == "none"
 
 
 class _File(_Strict):
     runner: Runner
-    classes: Annotated[dict[Annotated[str, Field(pattern=LABEL_TYPE)], ExecutorClass], Field(min_length=1)]
+    classes: Annotated[dict[Annotated[str, Field(pattern=TYPE_PATTERN)], ExecutorClass], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """The whole file, checked."""
+    """The validated file."""
 
     runner: Runner
     by_type: Mapping[str, ExecutorClass]
 
     @property
     def types(self) -> list[str]:
-        """The types that can be launched, sorted."""
+        """The types with an executor class, sorted."""
         return sorted(self.by_type)
 
     def get(self, job_type: str | None) -> ExecutorClass | None:
@@ -163,45 +163,45 @@ class Classes:
         )
 
     def longest_deadline(self, pending_seconds: int) -> int:
-        """The longest of them: for rows whose class is gone from the file."""
+        """The longest active deadline, for rows whose class was removed from the file."""
         return max(self.active_deadline(one, pending_seconds) for one in self.by_type.values())
 
     def require(self, types: Iterable[str], variable: str) -> None:
-        """Refuses a setting that names a type which has no class.
+        """Checks that each type of a setting has an executor class.
 
         Raises:
             SettingsInvalid: names ``variable`` and the type.
         """
         for job_type in types:
             if job_type not in self.by_type:
-                msg = f"{variable}: expected types of the classes file ({', '.join(self.types)}), got {job_type!r}"
+                msg = f"{variable}: {job_type!r} has no executor class; the classes file has {', '.join(self.types)}"
                 raise SettingsInvalid(msg)
 
 
 def load_classes(path: Path) -> Classes:
-    """The classes in the YAML file at ``path``.
+    """Reads the classes from the YAML file at ``path``.
 
     Raises:
-        SettingsInvalid: the file cannot be read, is no YAML, or has an unknown, missing or wrong key, which is named.
+        SettingsInvalid: the file cannot be read, is not YAML, or has an unknown, missing or invalid key, which is named.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsInvalid(f"REGEN_CLASSES_FILE: expected a readable YAML file at {path} ({error})") from error
+        raise SettingsInvalid(f"REGEN_CLASSES_FILE: cannot read {path} as YAML ({error})") from error
     return parse_classes(content)
 
 
 def parse_classes(content: Any) -> Classes:
-    """The classes in a value as YAML gives it.
+    """Validates the parsed YAML.
 
     Raises:
-        SettingsInvalid: names the first wrong key by its dotted path.
+        SettingsInvalid: names the first invalid key by its dotted path.
     """
     try:
         parsed = _File.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        problem = "is no key of this file" if first["type"] == "extra_forbidden" else first["msg"]
+        problem = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
         raise SettingsInvalid(f"REGEN_CLASSES_FILE: {where}: {problem}") from error
     return Classes(parsed.runner, parsed.classes)
