@@ -37,7 +37,8 @@ def publish(superuser: psycopg.Connection[Any], outputs: Path, name: str, conten
     add(superuser, "one", {"title": "<b>bold</b>"})
     claim(superuser)
     take_fence(superuser, "one")
-    complete(superuser, "one", outputs=[store(outputs, "one", name, content, media_type)])
+    manifest = store(outputs, "one", "manifest.json", b"{}", "application/json")["ref"]
+    assert complete(superuser, "one", ref=manifest, outputs=[store(outputs, "one", name, content, media_type)]) == "completed"
     return f"/admin/jobs/one/outputs/{name}"
 
 
