@@ -82,7 +82,7 @@ async def test_a_job_that_was_made_and_whose_answer_was_lost(behind: tuple[Case,
         # Else a quick pod has its fence before the operator tries again, and nothing is left to launch.
         database.freeze()
         case.runner_through(database=database.port)
-        ending = both.create_task(completes(case, "job was launched before"))
+        ending = both.create_task(completes(case, "job already launched"))
         await case.until("the Job is asked for again", launched_twice)
         database.thaw()
         await ending

@@ -55,7 +55,7 @@ async def test_one_that_is_there_at_the_start_and_one_that_comes_are_refused(wor
         await operator.mirror.list_all()
 
 
-async def test_a_list_that_nobody_can_read_does_not_end_the_operator(
+async def test_a_list_that_cannot_be_parsed_does_not_end_the_operator(
     world: World, api: KubernetesAPI, kubeconfig: Path, running: Running
 ) -> None:
     port = urlsplit(api.url).port

@@ -50,7 +50,7 @@ async def test_red_without_a_database_and_green_again(world: World, running: Run
         await world.until("it works again", lambda: world.job(job_id))
 
 
-async def test_red_when_a_watch_is_silent_about_what_we_made() -> None:
+async def test_unhealthy_when_a_watch_does_not_report_a_created_object() -> None:
     watch = WatchAge()
     server = HealthServer([Probe("watch", watch.age)], no_page, max_age_seconds=0.1, host="127.0.0.1", port=0)
     port = await server.start()
@@ -65,7 +65,7 @@ async def test_red_when_a_watch_is_silent_about_what_we_made() -> None:
         await server.stop()
 
 
-def test_a_watch_that_told_of_it_before_the_answer_came_is_not_waited_for() -> None:
+def test_an_event_that_arrives_before_the_response_counts() -> None:
     watch = WatchAge()
     began = time.monotonic()
     watch.heard()

@@ -55,7 +55,7 @@ async def quiet(wakes: Wakes) -> None:
     wakes.event.clear()
 
 
-async def test_an_insert_wakes_and_is_looked_at_once_more(database: Database, world: World) -> None:
+async def test_an_insert_notifies_twice(database: Database, world: World) -> None:
     wakes = Wakes()
     async with listening(database.operator_url, wakes) as listener:
         assert listener.proven is True
@@ -68,7 +68,7 @@ async def test_an_insert_wakes_and_is_looked_at_once_more(database: Database, wo
         assert wakes.count == before + 2, "the hit and its echo"
 
 
-async def test_a_lost_connection_is_made_anew_and_wakes_at_once(database: Database, world: World) -> None:
+async def test_a_lost_connection_is_reopened_and_notifies_at_once(database: Database, world: World) -> None:
     wakes = Wakes()
     async with listening(database.operator_url, wakes):
         await quiet(wakes)

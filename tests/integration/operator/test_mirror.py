@@ -82,7 +82,7 @@ async def test_a_pending_row_keeps_the_custom_resource_it_has(world: World, make
     assert names(world) == sorted([job_name(old), job_name("urgent")])
 
 
-async def test_a_deleted_custom_resource_is_made_again_and_its_row_is_untouched(
+async def test_a_deleted_custom_resource_is_recreated_and_its_row_is_untouched(
     world: World, make_mirror: Callable[..., Mirror]
 ) -> None:
     job_id = await world.insert()
@@ -199,7 +199,7 @@ async def test_an_error_of_any_form_is_read(db: Database, world: World) -> None:
 
 
 @pytest.mark.parametrize("call", ["mirror", "claim", "overdue", "facts"])
-async def test_a_failure_of_the_database_puts_work_off_and_ends_nothing(
+async def test_a_failure_of_the_database_delays_work_and_fails_no_job(
     world: World, running: Running, mocker: MockerFixture, call: str
 ) -> None:
     async with running() as operator:

@@ -91,7 +91,7 @@ async def test_the_oldest_is_found_behind_more_rows_than_are_counted(db: Databas
     assert groups["strange"].jobs == 1
 
 
-async def test_what_ends_is_counted_once_across_pages_and_looks(
+async def test_an_ended_job_is_counted_once_across_pages_and_collections(
     db: Database, world: World, collector: QueueMetrics, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue_metrics_module, "PAGE", 2)
@@ -196,7 +196,7 @@ async def test_who_no_longer_leads_says_nothing_of_the_audit_trail_and_forgets_n
     assert checked == 8 + 8 + 3 + 3, "two walks of three pages read each event once, and the third went on where it was"
 
 
-async def test_a_server_that_may_forget_is_said_once_and_measured(collector: QueueMetrics, metrics: Metrics) -> None:
+async def test_a_server_that_may_lose_commits_is_logged_once_and_measured(collector: QueueMetrics, metrics: Metrics) -> None:
     """The server of the tests has fsync off."""
     assert math.isnan(value(metrics, "regen_database_durable") or 0.0)
     with structlog.testing.capture_logs() as logs:

@@ -1,4 +1,4 @@
-"""Does a stop in the middle of a burst of events leave the log to what matters?"""
+"""Is the log free of noise after a stop during a burst of events?"""
 
 from __future__ import annotations
 

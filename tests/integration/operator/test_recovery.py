@@ -74,7 +74,9 @@ async def test_the_emergency_stop_before_the_fence(world: World, running: Runnin
         assert world.job(job_id) is None, "it is not launched again"
 
 
-async def test_a_stop_that_the_watch_tells_late_is_a_stop(world: World, running: Running, mocker: MockerFixture) -> None:
+async def test_a_deletion_that_the_watch_reports_late_cancels_the_job(
+    world: World, running: Running, mocker: MockerFixture
+) -> None:
     """Jobs and pods are two watches: a look may come between a Job's end and the event that tells of it."""
     job_id = await world.insert()
     async with running() as operator:

@@ -47,9 +47,7 @@ async def refusing(api: KubernetesAPI, kubeconfig: Path, name: str, *, times: in
         yield proxy.add("PATCH", f"/{name}/status", times=times, status=422, body=body, headers=headers)
 
 
-async def test_a_status_that_the_rules_refuse_means_delete_and_mirror_again(
-    world: World, running: Running, kubeconfig: Path
-) -> None:
+async def test_a_mirror_whose_status_the_rules_refuse_is_recreated(world: World, running: Running, kubeconfig: Path) -> None:
     job_id = await world.insert()
     async with running(waiting_status_delay_seconds=30.0):
         await world.until("it is mirrored", lambda: world.phase(job_id) == "RUNNING")
@@ -70,7 +68,7 @@ async def test_a_status_that_the_rules_refuse_means_delete_and_mirror_again(
     assert (status["jobId"], status.get("outputRef")) == (job_id, None)
 
 
-async def test_a_status_that_a_new_resource_refuses_too_does_not_make_it_again(
+async def test_a_mirror_whose_first_status_is_refused_is_not_recreated(
     world: World, running: Running, kubeconfig: Path
 ) -> None:
     job_id = await world.insert()

@@ -1,4 +1,4 @@
-"""Is a round over when it says so?"""
+"""Does a round that failed wait for all its jobs before it ends?"""
 
 from __future__ import annotations
 

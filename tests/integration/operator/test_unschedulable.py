@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: Insufficient cpu"}
 
 
-async def test_a_type_whose_pods_find_no_node_is_not_claimed_until_they_do(world: World, running: Running) -> None:
+async def test_a_type_with_an_unschedulable_pod_is_not_claimed_until_it_starts(world: World, running: Running) -> None:
     async with running(waiting_status_delay_seconds=1.0):
         first = await world.insert("document")
         await world.until("the Job is made", lambda: world.job(first))

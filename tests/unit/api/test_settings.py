@@ -88,7 +88,7 @@ def test_a_console_in_production_needs_its_public_https_address(monkeypatch: pyt
     assert "hush" not in caught.value.message
 
 
-def test_documentation_tells_every_setting_with_its_default() -> None:
+def test_every_setting_is_documented_with_its_default() -> None:
     page = (Path(__file__).parents[3] / "docs" / "configuration-api.md").read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| `REGEN_")]
     told = {cells[0].strip("`"): cells[2] for cells in rows}

@@ -89,7 +89,7 @@ def test_a_cap_of_an_unknown_type_is_refused() -> None:
 
 
 @pytest.mark.parametrize("model", [Runner, ExecutorClass])
-def test_documentation_tells_every_key(model: type[Runner | ExecutorClass]) -> None:
+def test_every_key_is_documented(model: type[Runner | ExecutorClass]) -> None:
     page = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text(encoding="utf-8")
     section = page.split("### `runner`")[1].split("### `classes`")[0 if model is Runner else 1]
     told = {

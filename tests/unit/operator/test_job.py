@@ -210,7 +210,7 @@ def test_the_executor_sees_no_secret() -> None:
     assert "trust" not in {entry["name"] for entry in execute["volumeMounts"]}
 
 
-def test_a_class_with_egress_hands_its_variables_to_the_executor_alone_and_secrets_by_reference() -> None:
+def test_only_the_executor_of_a_class_with_egress_gets_its_variables_and_secrets_by_reference() -> None:
     plain = build(egress="open")["spec"]["template"]["spec"]
     spec = build(
         egress="open",

@@ -38,13 +38,13 @@ SCHEDULED = "2026-01-01T00:00:02Z"
 EXECUTED = ("2026-01-01T00:00:03Z", "2026-01-01T00:00:10Z")
 
 
-def test_each_phase_is_told_once(phases: PodPhases, told: Told) -> None:
+def test_each_phase_is_reported_once(phases: PodPhases, told: Told) -> None:
     for body in (pod(), pod(scheduled=SCHEDULED), pod(scheduled=SCHEDULED), pod(scheduled=SCHEDULED, executed=EXECUTED)):
         phases.saw(body, listed=False)
     assert told == [("scheduled", "document", 2.0), ("executed", "document", 7.0)]
 
 
-def test_what_a_list_shows_is_not_told_and_what_follows_is(phases: PodPhases, told: Told) -> None:
+def test_phases_that_a_list_shows_are_not_reported_and_later_ones_are(phases: PodPhases, told: Told) -> None:
     phases.saw(pod(scheduled=SCHEDULED), listed=True)
     phases.saw(pod(scheduled=SCHEDULED, executed=EXECUTED), listed=False)
     assert told == [("executed", "document", 7.0)]

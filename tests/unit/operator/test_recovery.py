@@ -159,7 +159,7 @@ def test_the_order_of_the_checks() -> None:
     ]
 
 
-def test_a_wait_says_when_to_look_again() -> None:
+def test_a_wait_has_a_time_for_the_next_examination() -> None:
     assert decide(ENDED_JUST_NOW).revisit_seconds == pytest.approx(20.0)
     assert decide(ENDING_IN_GRACE).revisit_seconds == pytest.approx(15.5)
     late = snapshot(row(claimed=299.0), job=job(age=298.0), pod=pod("Pending"))
@@ -167,7 +167,7 @@ def test_a_wait_says_when_to_look_again() -> None:
 
 
 @pytest.mark.parametrize(("waited", "expected"), [(0.0, 10.0), (9.0, 10.0), (20.0, 20.0), (45.0, 25.0), (200.0, 25.0)])
-def test_looks_at_a_job_that_starts_become_rarer(waited: float, expected: float) -> None:
+def test_examinations_of_a_starting_job_become_rarer(waited: float, expected: float) -> None:
     starting = snapshot(row(claimed=waited), job=job(age=waited), pod=pod("Pending"))
     assert decide(starting).revisit_seconds == pytest.approx(expected)
 
@@ -199,7 +199,7 @@ def test_a_wait_says_what_it_waits_for() -> None:
         'Error creating: pods "a" is forbidden: error looking up service account regen-runs/runner: "runner" not found',
     ],
 )
-def test_a_pod_that_could_not_be_made_just_now_may_be_made_later(message: str) -> None:
+def test_a_pod_that_is_refused_temporarily_is_waited_for(message: str) -> None:
     verdict = decide(snapshot(job=job(), pod_refused=message))
     assert (verdict.action, verdict.message) == (Action.WAIT, message)
     late = decide(snapshot(row(claimed=400), job=job(age=399), pod_refused=message))

@@ -71,7 +71,7 @@ def test_two_replicas_on_one_host_differ() -> None:
     assert load_settings().identity != load_settings().identity
 
 
-def test_documentation_tells_every_setting_with_its_default() -> None:
+def test_every_setting_is_documented_with_its_default() -> None:
     page = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| `REGEN_")]
     told = {cells[0].strip("`"): cells[2] for cells in rows}

@@ -117,7 +117,7 @@ def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
     assert build_status(facts(), again, None, 1)["conditions"][0]["lastTransitionTime"] != first
 
 
-def test_the_patch_takes_away_what_is_no_longer_said() -> None:
+def test_the_patch_removes_fields_that_are_no_longer_set() -> None:
     assert merge_patch({"phase": "RUNNING"}, {"phase": "PENDING", "reason": "Queued"}) == {"phase": "RUNNING", "reason": None}
 
 

@@ -24,7 +24,7 @@ async def test_an_earlier_wish_wins() -> None:
         assert await queue.take(10) == ["a"]
 
 
-async def test_a_wish_wakes_the_one_who_waits() -> None:
+async def test_adding_an_id_ends_the_wait() -> None:
     queue = WorkQueue()
     queue.add("late", 60)
     taking = asyncio.create_task(queue.take(10))

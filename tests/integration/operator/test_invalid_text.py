@@ -1,4 +1,4 @@
-"""Do words from the cluster that the database cannot hold keep a job, or the others of its round, from their end?"""
+"""Does a job end, and the others of its round, if the cluster returns text that the database cannot store?"""
 
 from __future__ import annotations
 

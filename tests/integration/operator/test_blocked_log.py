@@ -1,4 +1,4 @@
-"""Does the operator go on where nobody reads its log (rule R10)?"""
+"""Does the operator go on if no one reads its log (rule R10)?"""
 
 from __future__ import annotations
 

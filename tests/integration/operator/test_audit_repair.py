@@ -1,4 +1,4 @@
-"""Does an audit event that is missing since before anybody led still get written (rule R10)?"""
+"""Is an audit event that is missing since before this leader still written (rule R10)?"""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 ERROR = {"classification": "lost", "retryable": True, "message": "a test says so", "detail": {}}
 
 
-async def test_a_new_leader_looks_back_further_than_its_resync(world: World, database: Database, running: Running) -> None:
+async def test_a_new_leader_repairs_events_from_before_its_first_resync(
+    world: World, database: Database, running: Running
+) -> None:
     """The window of a resync of 1 ms is over long before the operator has started."""
     job_id = await world.insert("document")
     with database.connect() as connection:
@@ -63,7 +65,7 @@ async def looks_back(sweep: Sweep, db: OperatorDatabase, mocker: MockerFixture, 
     return [call.kwargs["seconds"] for call in repair.call_args_list]
 
 
-async def test_a_look_back_that_takes_too_long_is_made_shorter_and_grows_again(
+async def test_a_repair_that_times_out_searches_a_shorter_interval_and_then_a_longer_one(
     sweep: Sweep, db: OperatorDatabase, settings: Settings, mocker: MockerFixture
 ) -> None:
     """A week with millions of jobs must not keep the last minutes from being repaired, nor be forgotten for them."""
@@ -74,7 +76,7 @@ async def test_a_look_back_that_takes_too_long_is_made_shorter_and_grows_again(
     assert margin <= asked[5] < margin + 60, "all was repaired, so the next look reaches back to that"
 
 
-async def test_a_look_back_has_a_floor_from_which_it_soon_grows_again(
+async def test_the_interval_of_a_repair_has_a_minimum_from_which_it_grows(
     sweep: Sweep, db: OperatorDatabase, settings: Settings, mocker: MockerFixture
 ) -> None:
     """A database that was too slow for hours must not keep the week from being looked at for days."""
@@ -83,7 +85,7 @@ async def test_a_look_back_has_a_floor_from_which_it_soon_grows_again(
     assert asked[400:] == [2 * margin, 3 * margin]
 
 
-async def test_trouble_that_passes_shortens_no_look(
+async def test_a_temporary_failure_does_not_shorten_the_interval(
     sweep: Sweep, db: OperatorDatabase, settings: Settings, mocker: MockerFixture
 ) -> None:
     trouble = [DatabaseUnavailable("database: repair failed: lock timeout"), RegenError("a grant is missing")]
@@ -96,7 +98,7 @@ async def test_trouble_that_passes_shortens_no_look(
     [("lock_timeout=100", False), ("statement_timeout=100", True), ("jit=off", True)],
     ids=["lock", "statement", "a URL whose options have no deadline"],
 )
-async def test_a_statement_that_takes_too_long_is_told_from_a_lock(
+async def test_a_statement_timeout_and_a_lock_timeout_are_different_errors(
     database: Database,
     option: str,
     too_long: bool,  # noqa: FBT001 - a table

@@ -1,4 +1,4 @@
-"""Is a job that only starts left alone until its next look is due, however often the sweep finds it?"""
+"""Does the sweep leave a starting job alone until its next planned examination?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_looked_at(agent: str, resource: str) -> bool:
     return agent == "regen-operator" and resource in {"jobs.batch", "pods", "events"}
 
 
-async def test_the_sweep_leaves_a_planned_look_its_time(world: World, running: Running) -> None:
+async def test_the_sweep_does_not_hasten_a_planned_examination(world: World, running: Running) -> None:
     async with running(resync_seconds=60.0, sweep_seconds=0.2) as operator:
         await world.until("the first resync is over", lambda: operator.sweep.last_success)
         ids = [await world.insert() for _ in range(JOBS_STARTING)]
@@ -32,7 +32,7 @@ async def test_the_sweep_leaves_a_planned_look_its_time(world: World, running: R
         assert reads(world) == before
 
 
-async def test_the_sweep_asks_for_a_look_that_nobody_planned(world: World, running: Running) -> None:
+async def test_the_sweep_queues_a_job_that_is_not_queued(world: World, running: Running) -> None:
     async with running(resync_seconds=60.0, sweep_seconds=0.2) as operator:
         await world.until("the first resync is over", lambda: operator.sweep.last_success)
         job_id = await world.insert()
