@@ -117,10 +117,11 @@ PORTS: Mapping[str, frozenset[str]] = {
             "running_by_type",
             "outcomes",
             "audited",
+            "claim_held",
             "doubts",
         }
     ),
-    "regen_operator.kube.client:KubeClient": frozenset({"get", "pages"}),
+    "regen_operator.kube.client:KubeClient": frozenset({"get", "pages", "connection_info"}),
     "regen_runner.database:RunnerDatabase": frozenset(),
     "regen_store.write_s3:S3Store": frozenset({"url"}),
 }
