@@ -31,7 +31,7 @@ class ExportExecutor:
     """Rows as CSV, JSON lines, Parquet and XLSX. The inputs are ``ExportInputs``."""
 
     type: ClassVar[str] = "export"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def run(self, instruction: Instruction) -> ExecutionResult:
         """Makes ``<name>.<format>`` for each of ``formats``, as files beneath ``instruction.out``.
@@ -41,13 +41,14 @@ class ExportExecutor:
             Capped: more is read or written than the limits in ``inputs`` and ``workbook`` allow.
         """
         inputs = validated(ExportInputs, instruction.inputs)
-        count, columns = shape(inputs, *read(inputs, instruction.sources))
+        table = read(inputs, instruction.sources)
+        count, columns = shape(inputs, table)
         artifacts: list[Artifact] = []
         for wanted in inputs.formats:
             name = f"{inputs.name}.{wanted}"
             _write(inputs, wanted, instruction.out / name, count, columns)
             artifacts.append(Artifact(name, _MEDIA_TYPES[wanted], instruction.out / name))
-        return ExecutionResult(tuple(artifacts), {"rows": count, "columns": len(columns)})
+        return ExecutionResult(tuple(artifacts), {"rows": count, "columns": len(columns), **table.facts})
 
 
 def _write(inputs: ExportInputs, wanted: str, path: Path, count: int, columns: Sequence[Column]) -> None:

@@ -10,22 +10,39 @@ from regen_executors.export.kinds import Kind  # noqa: TC001 - pydantic reads it
 from regen_executors.inputs import StrictInputs
 
 MAX_SOURCE_BYTES = 256 * 1024 * 1024
-"""The size of a CSV or Parquet source at the most."""
+"""The largest CSV or Parquet source, in bytes."""
 
 MAX_JSON_BYTES = 64 * 1024 * 1024
-"""The size of a JSON or JSON lines source at the most: as objects it takes some ten times that."""
+"""The largest JSON or JSON lines source, in bytes: as objects it takes some ten times that."""
 
 MAX_ROWS = 2_000_000
-"""Rows read at the most, before any filter."""
+"""Most rows of a source, before any filter."""
 
 MAX_COLUMNS = 1000
-"""Columns read at the most."""
+"""Most columns of a source."""
 
 MAX_OUTPUT_BYTES = 512 * 1024 * 1024
-"""The size of one artifact at the most."""
+"""The largest artifact, in bytes."""
 
 Format = Literal["csv", "jsonl", "parquet", "xlsx"]
 SourceFormat = Literal["csv", "json", "jsonl", "parquet"]
+Encoding = Literal[
+    "utf-8",
+    "utf-16",
+    "iso-8859-1",
+    "iso-8859-2",
+    "iso-8859-15",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1254",
+    "koi8-r",
+    "shift_jis",
+    "euc-jp",
+    "euc-kr",
+    "gb18030",
+    "big5",
+]
 Op = Literal["eq", "ne", "lt", "le", "gt", "ge", "in", "contains", "isnull"]
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 
@@ -65,7 +82,7 @@ class FilterInputs(StrictInputs):
     @model_validator(mode="after")
     def _value_fits_the_op(self) -> Self:
         if self.op == "in" and (not isinstance(self.value, list) or len(self.value) > 10_000):
-            msg = "expected value to be a list of 10000 values at the most with op in"
+            msg = "expected value to be a list of at most 10000 values with op in"
         elif self.op == "isnull" and not isinstance(self.value, bool):
             msg = "expected value to be true or false with op isnull"
         elif self.op == "contains" and not isinstance(self.value, str):
@@ -91,11 +108,17 @@ class ExportInputs(StrictInputs):
         rows: objects from column to string, number, boolean or null.
         source: the name of the source file that holds the rows.
         source_format: its format; by default what its name ends in.
-        delimiter: what separates the fields of a CSV source.
+        encoding: the encoding of a CSV source; by default that of its byte order mark, else UTF-8.
+        delimiter: what separates the fields of a CSV source; by default the one of ``,``, ``;``, tab and ``|`` that gives
+            all of the first records the same number of fields.
+        quote: what encloses the fields of a CSV source that contain a delimiter or a line break.
+        header_line: the line of a CSV source that holds the names, from 1; lines before it are skipped. 0 where no line
+            does: the columns are ``column_1``, ``column_2`` and so on.
+        comment: lines of a CSV source that begin with this character are skipped.
         columns: which columns, in this order; all, in order of appearance, where it is missing.
         filters: all must hold. They name columns as the rows do.
         sort: the first is the most significant. The sort is stable. They name columns as the rows do.
-        limit: how many rows at the most, after filters and sorting.
+        limit: how many rows at most, after filters and sorting.
         formats: which artifacts to make.
         name: the artifacts' name without its extension.
         sheet: the name of the sheet of the XLSX.
@@ -106,7 +129,11 @@ class ExportInputs(StrictInputs):
     rows: list[dict[str, Any]] | None = None
     source: Annotated[str | None, Field(min_length=1, max_length=128)] = None
     source_format: SourceFormat | None = None
-    delimiter: Annotated[str, Field(pattern=r"^[,;|\t]$")] = ","
+    encoding: Encoding | None = None
+    delimiter: Annotated[str | None, Field(pattern=r"^[,;|\t]$")] = None
+    quote: Literal['"', "'", "none"] = '"'
+    header_line: Annotated[int, Field(ge=0, le=1000)] = 1
+    comment: Annotated[str | None, Field(pattern=r"^[#%;!/]$")] = None
     columns: Annotated[list[ColumnInputs] | None, Field(min_length=1, max_length=MAX_COLUMNS)] = None
     filters: Annotated[tuple[FilterInputs, ...], Field(max_length=100, strict=False)] = ()
     sort: Annotated[tuple[SortInputs, ...], Field(max_length=16, strict=False)] = ()

@@ -40,6 +40,9 @@ _TIMESTAMP = re.compile(
 _SPECIAL_FLOATS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
+_TEXTS: Final = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
+
+
 def kind_of_value(value: Any) -> Kind | None:
     """The kind of a JSON value (a fraction may come as Decimal), None for what no column holds."""
     # bool before int: True is an int in Python.
@@ -56,7 +59,7 @@ def kind_of_arrow(arrow: Any) -> Kind | None:
         (lambda t: pa.types.is_integer(t) and t != pa.uint64(), "int64"),
         (lambda t: t == pa.uint64() or pa.types.is_decimal(t), "decimal"),
         (pa.types.is_floating, "float64"),
-        (lambda t: pa.types.is_string(t) or pa.types.is_large_string(t) or pa.types.is_null(t), "string"),
+        (lambda t: any(check(t) for check in _TEXTS), "string"),
         (pa.types.is_date, "date"),
         (pa.types.is_timestamp, "timestamp"),
     )

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from regen_executors.export.columns import Column, column
+from regen_executors.export.columns import Column, Table, column
 from regen_executors.export.inputs import ColumnInputs
 from regen_executors.export.kinds import convert
 from regen_executors.interface import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping
 
     from regen_executors.export.inputs import ExportInputs, FilterInputs, SortInputs
 
@@ -30,17 +30,17 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
 _ORDERED = frozenset({"lt", "le", "gt", "ge"})
 
 
-def shape(inputs: ExportInputs, count: int, columns: Sequence[Column]) -> tuple[int, list[Column]]:
-    """How many rows are left of ``count``, and the columns to write.
+def shape(inputs: ExportInputs, table: Table) -> tuple[int, list[Column]]:
+    """How many rows are left, and the columns to write.
 
     Raises:
-        InvalidInput: names a column that is not there or is there twice, a value of another type, or a cast that would lose.
+        InvalidInput: names a column that is missing or given twice, a value of another type, or a lossy cast.
     """
-    chosen = _choice(inputs, columns)
-    known = {found.name: found for found in columns}
+    chosen = _choice(inputs, table)
+    known = {found.name: found for found in table.columns}
     for index, wanted in enumerate(chosen):
         known[wanted.name] = _typed(known[wanted.name], wanted, f"inputs.columns[{index}]")
-    rows = list(range(count))
+    rows = list(range(table.count))
     for index, condition in enumerate(inputs.filters):
         rows = _filtered(rows, condition, known, f"inputs.filters[{index}]")
     for index, key in reversed(list(enumerate(inputs.sort))):
@@ -52,17 +52,16 @@ def shape(inputs: ExportInputs, count: int, columns: Sequence[Column]) -> tuple[
     return len(rows), [Column(w.as_ or w.name, c.kind, c.values) for w, c in zip(shown, made, strict=True)]
 
 
-def _choice(inputs: ExportInputs, columns: Sequence[Column]) -> list[ColumnInputs]:
+def _choice(inputs: ExportInputs, table: Table) -> list[ColumnInputs]:
     if inputs.columns is None:
-        if not columns:
+        if not table.columns:
             raise InvalidInput("inputs.columns", "expected columns, since there is no row that has any")
-        return [ColumnInputs.model_validate({"name": found.name}) for found in columns]
-    names = {found.name for found in columns}
+        return [ColumnInputs.model_validate({"name": found.name}) for found in table.columns]
     seen: set[str] = set()
     written: set[str] = set()
     for index, wanted in enumerate(inputs.columns):
         field = f"inputs.columns[{index}]"
-        _require(wanted.name, names, f"{field}.name")
+        _require(wanted.name, table.names, f"{field}.name")
         if wanted.name in seen:
             raise InvalidInput(f"{field}.name", f"expected each column once, got {wanted.name!r} again")
         seen.add(wanted.name)
@@ -120,7 +119,7 @@ def _sorted(rows: list[int], key: SortInputs, known: Mapping[str, Column], field
     return sorted(ordinary, key=values.__getitem__, reverse=key.descending) + strange + nulls
 
 
-def _require(name: str, names: Any, field: str) -> None:
+def _require(name: str, names: Collection[str], field: str) -> None:
     if name not in names:
-        shown = ", ".join(list(names if isinstance(names, dict) else sorted(names))[:20])
+        shown = ", ".join(list(names)[:20])
         raise InvalidInput(field, f"expected one of the columns ({shown}), got {name!r}")

@@ -9,7 +9,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
 
-from regen_executors.export import reading, writing
+from regen_executors.export import bounds, reading, writing
 from regen_executors.interface import Capped, InvalidInput
 
 if TYPE_CHECKING:
@@ -126,11 +126,14 @@ def test_half_a_character_in_a_name_is_shown_in_characters_that_are_whole(
 
 
 @pytest.mark.parametrize("content", [b"n,caf\xe9\n1,2\n", b"n,caf\xe9,b\n"], ids=["with rows", "names alone"])
-def test_a_csv_whose_names_are_latin_1_is_told_the_byte(run: Callable[..., dict[str, bytes]], content: bytes) -> None:
+def test_a_csv_that_is_latin_1_is_refused_with_the_byte_and_the_setting(
+    run: Callable[..., dict[str, bytes]], content: bytes
+) -> None:
     with pytest.raises(InvalidInput) as caught:
         run("export", {"source": "s.csv"}, {"s.csv": content})
     assert caught.value.field == "inputs.source"
-    assert caught.value.expected == "expected a source whose line of names is UTF-8, got byte 0xe9 at 3 of a name"
+    expected = "line 1: expected a source in utf-8, got byte 0xe9 at 5; name its encoding in inputs.encoding"
+    assert caught.value.expected == expected
 
 
 @pytest.mark.parametrize(
@@ -165,11 +168,11 @@ def test_too_many_rows_or_columns_are_capped(
     run: Callable[..., dict[str, bytes]], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     sources = {"s.csv": b"a,b\n1,2\n3,4\n", "s.jsonl": b'{"a":1,"b":2}\n{"a":3,"b":4}\n'}
-    monkeypatch.setattr(reading, "MAX_ROWS", 1)
+    monkeypatch.setattr(bounds, "MAX_ROWS", 1)
     with pytest.raises(Capped, match=r"^inputs\.source: more than 1 rows"):
         run("export", {"source": name}, sources)
-    monkeypatch.setattr(reading, "MAX_ROWS", 10)
-    monkeypatch.setattr(reading, "MAX_COLUMNS", 1)
+    monkeypatch.setattr(bounds, "MAX_ROWS", 10)
+    monkeypatch.setattr(bounds, "MAX_COLUMNS", 1)
     with pytest.raises(Capped, match=r"^inputs\.source: more than 1 columns"):
         run("export", {"source": name}, sources)
 
