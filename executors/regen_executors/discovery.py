@@ -86,7 +86,7 @@ def _fault_of_calls(found: type, run: Any) -> str | None:
     try:
         inspect.signature(found).bind()
     except (TypeError, ValueError) as error:
-        return f"expected a class that is made without arguments ({error})"
+        return f"expected a class that can be created without arguments ({error})"
     try:
         inspect.signature(run).bind(object(), object())
     except TypeError as error:

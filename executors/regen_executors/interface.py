@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """What to make.
+    """What to create.
 
     Attributes:
         type: the executor's type, as in ``instructionJson``.
@@ -43,7 +43,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """What was made; at least one artifact, each with a name of its own."""
+    """What was created; at least one artifact, each with a name of its own."""
 
     artifacts: tuple[Artifact, ...]
     summary: Mapping[str, Any] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Executor(Protocol):
     version: ClassVar[str]
 
     def run(self, instruction: Instruction) -> ExecutionResult:
-        """Makes the artifacts.
+        """Creates the artifacts.
 
         Raises:
             InvalidInput: the instruction is wrong, and always will be.

@@ -12,7 +12,7 @@ MAX_SOURCE_BYTES = 8 * 1024 * 1024
 """The largest source file, in bytes."""
 
 MAX_MARKDOWN_CHARACTERS = 2 * 1024 * 1024
-"""The longest Markdown: some 700 pages. A template that makes more is stopped there."""
+"""The longest Markdown: some 700 pages. A template that renders more is stopped there."""
 
 SourceName = Annotated[str, Field(min_length=1, max_length=128)]
 Format = Literal["html", "pdf"]
@@ -62,7 +62,7 @@ class DocumentInputs(StrictInputs):
         author: plain text; also in the PDF's metadata. Front matter may give it instead.
         date: plain text, printed as it is; an executor has no clock. Front matter may give it instead.
         markdown: CommonMark with GitHub's extensions, footnotes and definition lists.
-        template: a Jinja2 template that makes such Markdown from ``data``.
+        template: a Jinja2 template that renders such Markdown from ``data``.
         source: the name of the source file that holds the Markdown, or the template.
         source_kind: which of the two ``source`` holds.
         data: the template's variables.

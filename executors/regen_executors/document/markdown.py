@@ -48,7 +48,7 @@ class Parsed:
 
 
 def parse(source: str | Rendered, field: str, pictures: Pictures | None = None) -> Parsed:
-    """The tokens of Markdown, or of what a template made.
+    """The tokens of Markdown, or of what a template rendered.
 
     Raises:
         Capped: brackets, blocks or spans are nested too deep.
@@ -155,7 +155,7 @@ def _name_headings(tokens: Sequence[Token]) -> tuple[Heading, ...]:
 
 
 def _anchor(text: str, taken: dict[str, int]) -> str:
-    """The id of a heading as GitHub makes it: lower case, dashes for spaces, a number where it is taken already."""
+    """The id of a heading as GitHub writes it: lower case, dashes for spaces, a number where it is taken already."""
     slug = _NOT_IN_A_SLUG.sub("", text.strip().lower()).replace(" ", "-") or "section"
     if _FOOTNOTE_ID.match(slug):
         slug = f"section-{slug}"

@@ -31,12 +31,16 @@ _CODE_WIDTH: Final = 0.603  # ems of a character of DejaVu Sans Mono
 _INDENT: Final = 20.0
 _QUOTE_INDENT: Final = 22.0
 _CODE_INSET: Final = 18.0
+_WIDEST: Final = 1.5  # ems of the widest character
+_MANY_PLACES: Final = 4_000
+"""Places to break in one text beyond which Typst takes seconds."""
 _NARROWEST: Final = 170.0
 """Points of width beneath which lists and quotes indent no further."""
 _TALLEST: Final = 600.0
 _POINTS_A_PIXEL: Final = 0.75
 _SPANS: Final = {"strong": "strong", "em": "emph", "s": "strike", "sub": "sub", "sup": "super", "kbd": "kbd"}
 _ALIGNMENT: Final = "text-align:"
+_EMOJI: Final = re.compile("([0-9#*]\ufe0f?\u20e3|\\S\ufe0f(?:\u200d\\S\ufe0f?)*)")
 _WORD: Final = re.compile(r"\S+")
 
 
@@ -75,7 +79,7 @@ class Drawn:
 
 
 def nodes_of(tokens: Sequence[Token], width: float = 459.0, landscape: float = 705.0) -> Drawn:
-    """The nodes of a document's tokens, as ``markdown.parse`` makes them; widths are those of the page's text, in points."""
+    """The nodes of a document's tokens, as ``markdown.parse`` returns them; widths are those of the page's text, in points."""
     tree = SyntaxTreeNode(list(tokens))
     blocks = [node for node in tree.children if node.type != "footnote_block"]
     notes = {int(note.meta["id"]): note for block in tree.children if block.type == "footnote_block" for note in block.children}
@@ -84,15 +88,29 @@ def nodes_of(tokens: Sequence[Token], width: float = 459.0, landscape: float = 7
 
 
 def text_nodes(text: str, room: Room) -> list[Node]:
-    """Plain text; words longer than the line break anywhere."""
+    """Plain text; words longer than the line break anywhere, and emoji that are a sequence are drawn by the emoji font."""
+    long = [word for word in _WORD.finditer(text) if len(word[0]) * 0.2 > room.line or ems(word[0]) > room.line]
+    every = _every(long, int(room.line / _WIDEST))
     nodes: list[Node] = []
     at = 0
-    for word in _WORD.finditer(text):
-        if len(word.group()) * 0.2 > room.line or ems(word.group()) > room.line:
-            nodes += [{"kind": "text", "text": text[at : word.start()]}] if word.start() > at else []
-            nodes.append({"kind": "token", "text": word.group()})
-            at = word.end()
-    return [*nodes, {"kind": "text", "text": text[at:]}] if at < len(text) or not nodes else nodes
+    for word in long:
+        nodes += _with_emoji(text[at : word.start()])
+        nodes.append({"kind": "token", "text": word[0], "every": every})
+        at = word.end()
+    return [*nodes, *_with_emoji(text[at:])]
+
+
+def _every(long: Sequence[re.Match[str]], safe: int) -> int:
+    """After how many characters long words break: after each, or where there is much of them, after what surely fits a line."""
+    return 1 if sum(len(word[0]) for word in long) <= _MANY_PLACES else max(1, safe)
+
+
+def _with_emoji(text: str) -> list[Node]:
+    """The symbol fonts have the parts of such a sequence, only the emoji font has the whole."""
+    if "\ufe0f" not in text and "\u20e3" not in text:
+        return [{"kind": "text", "text": text}] if text else []
+    parts = _EMOJI.split(text)  # the odd ones are emoji
+    return [{"kind": "emoji" if place % 2 else "text", "text": part} for place, part in enumerate(parts) if part]
 
 
 class _Drawing:
@@ -283,15 +301,18 @@ def _task(item: SyntaxTreeNode) -> list[Node]:
 
 
 def _code(node: SyntaxTreeNode, room: Room) -> Node:
-    longest = max((len(word) for word in _WORD.findall(node.content)), default=0)
-    return {"kind": "code", "text": node.content, "breaks": longest * _CODE_SIZE * _CODE_WIDTH > room.line}
+    return _raw("code", node.content, int(room.line / (_CODE_SIZE * _CODE_WIDTH)))
 
 
 def _code_block(node: SyntaxTreeNode, room: Room) -> Node:
-    fits = max(4, int((room.width - _CODE_INSET) / (_CODE_SIZE * TEXT_SIZE * _CODE_WIDTH)))
-    text = node.content.removesuffix("\n")
-    longest = max((len(word) for word in _WORD.findall(text)), default=0)
-    return {"kind": "codeblock", "text": text, "breaks": longest > fits}
+    fits = int((room.width - _CODE_INSET) / (_CODE_SIZE * TEXT_SIZE * _CODE_WIDTH))
+    return _raw("codeblock", node.content.removesuffix("\n"), fits)
+
+
+def _raw(kind: str, text: str, fits: int) -> Node:
+    """Code; ``every`` is 0 where every word fits the line."""
+    long = [word for word in _WORD.finditer(text) if len(word[0]) > fits]
+    return {"kind": kind, "text": text, "every": _every(long, fits // 2) if long else 0}
 
 
 def _flat(node: SyntaxTreeNode, room: Room) -> str:

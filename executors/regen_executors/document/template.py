@@ -1,4 +1,4 @@
-"""Jinja2 in a sandbox: a template and JSON data make Markdown.
+"""Jinja2 in a sandbox: renders Markdown from a template and JSON data.
 
 A value printed with ``{{ … }}`` is text. It stands in the Markdown as a placeholder and is put in its place once the Markdown
 is parsed, so that data cannot become headings, links or table cells, and shows what it says in text, code and link targets.
@@ -44,11 +44,11 @@ class Rendered:
 
 
 def render(template: str, data: dict[str, Any], field: str, max_characters: int) -> Rendered:
-    """The Markdown that ``template`` makes of ``data``.
+    """Renders the Markdown of ``template`` and ``data``.
 
     Raises:
         InvalidInput: the template is wrong, needs a value that ``data`` lacks, or does what the sandbox forbids.
-        Capped: it makes more than ``max_characters``, or takes more steps than ``sandbox`` allows.
+        Capped: it renders more than ``max_characters``, or takes more steps than ``sandbox`` allows.
     """
     printer = _Printer(field)
     sandbox = _sandbox(printer)
@@ -59,7 +59,7 @@ def render(template: str, data: dict[str, Any], field: str, max_characters: int)
             pieces.append(piece)
             length += len(piece) + sum(len(printer.values[int(number)]) for number in _PLACEHOLDER.findall(piece))
             if length > max_characters:
-                raise Capped(field, f"the template makes more than {max_characters} characters of Markdown")
+                raise Capped(field, f"the template renders more than {max_characters} characters of Markdown")
     except TooMuch as error:
         raise Capped(field, str(error)) from error
     except TemplateError as error:

@@ -94,14 +94,11 @@ def typeset(root: Path, fonts: DocumentFonts, sheets: Sheets, source: str) -> by
 
 
 def _compiled(root: Path, fonts: DocumentFonts, document: Mapping[str, Any]) -> bytes:
-    data = json.dumps(document, ensure_ascii=False)
-    # The rule for sequences takes time on every text, so it is there only where there are any.
-    emoji = "\ufe0f" in data or "\u20e3" in data
     compiler = typst.Compiler(
         _program(),
         root=root,
         font_paths=fonts.files,
-        sys_inputs={"document": data, "emoji": "yes" if emoji else ""},
+        sys_inputs={"document": json.dumps(document, ensure_ascii=False)},
         package_path=root,
         package_cache_path=root,
     )

@@ -1,7 +1,7 @@
 """``plan.json``, version 1: what a plan holds, and what must hold in every plan.
 
-``plan.schema.json`` is made of these models, and a test keeps the two equal. A provider makes a ``Curriculum``; totals, dates
-and weeks are computed from it (``assembling``), so that they add up whoever wrote the lessons.
+``plan.schema.json`` is generated from these models, and a test keeps the two equal. A provider writes a ``Curriculum``;
+totals, dates and weeks are computed from it (``assembling``), so that they add up with any provider.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_LESSON_MINUTES: Final = 600
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")]
 DraftId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,96}$")]
-"""Short enough that a hyphen and a lesson's number make an ``Id`` of it."""
+"""Short enough that a hyphen and a lesson's number fit an ``Id``."""
 Line = Annotated[str, Field(min_length=1, max_length=2000)]
 
 
@@ -48,7 +48,7 @@ class Step(_Part):
 
 
 class DraftLesson(_Part):
-    """A lesson as a provider makes it. ``check`` says how the learner knows that it is learnt; an optional lesson is the
+    """A lesson as a provider writes it. ``check`` says how the learner knows that it is learnt; an optional lesson is the
     first to go when a deadline is near.
     """
 
@@ -60,7 +60,7 @@ class DraftLesson(_Part):
 
 
 class DraftModule(_Part):
-    """A module as a provider makes it. ``prerequisites`` are ids of modules that come before it."""
+    """A module as a provider writes it. ``prerequisites`` are ids of modules that come before it."""
 
     id: DraftId
     title: Line

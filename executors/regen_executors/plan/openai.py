@@ -40,7 +40,7 @@ TIMEOUT: Final = "EXECUTOR_OPENAI_TIMEOUT_SECONDS"
 SEED: Final = 0
 DEFAULT_TIMEOUT_SECONDS: Final = 60.0
 MAX_ANSWER_BYTES: Final = 4 << 20
-"""The size of an answer at the most; a curriculum at its own limits is smaller."""
+"""The largest answer, in bytes; a curriculum at its own limits is smaller."""
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _LATER: Final = frozenset({408, 409, 425, 429})

@@ -76,7 +76,7 @@ def test_a_name_that_cannot_be_a_type_is_not_listed(path: Path) -> None:
         (3, _GOOD.replace('version = "1"', 'version = ""'), "version to be a string"),
         (4, _GOOD.replace("def run", "def walk"), "expected a method run"),
         (5, _GOOD.replace("(self, instruction)", "(self)"), "take one instruction"),
-        (6, _GOOD.replace("def run", "def __init__(self, needed): pass\n    def run"), "made without arguments"),
+        (6, _GOOD.replace("def run", "def __init__(self, needed): pass\n    def run"), "can be created without arguments"),
         (7, "Other = 1", "cannot be imported"),
         (8, "import regen_no_such_module", "cannot be imported"),
     ],

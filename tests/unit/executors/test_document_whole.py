@@ -327,3 +327,20 @@ def test_quadratic_markdown_ends_in_bounded_time(run: Run, name: str) -> None:
     except Capped as capped:
         assert capped.field == "inputs.markdown"  # noqa: PT017 - a refusal that names the field is right too
     assert time.process_time() - started < 20
+
+
+@pytest.mark.parametrize("markdown", ["x" * 200_000, "```\n" + "x" * 200_000 + "\n```\n", "`" + "x" * 200_000 + "`"])
+def test_a_very_long_word_is_set_in_bounded_time_and_space(run: Run, markdown: str) -> None:
+    started = time.process_time()
+    body = run("document", {"title": "T", "markdown": markdown, "formats": ["pdf"]})["document.pdf"]
+    assert time.process_time() - started < 20
+    assert len(body) < 4_000_000
+    assert max(_starts(PdfReader(BytesIO(body)).pages[0])) < _WIDTH - _MARGIN
+
+
+@pytest.mark.parametrize(
+    "markdown", ["❤️ 1️⃣ " * 2_000, "```\n" + ("y" * 120 + "\n") * 1_500 + "```\n", f"`{('y' * 120 + ' ') * 1_500}`"]
+)
+def test_many_long_words_and_emoji_are_set(run: Run, markdown: str) -> None:
+    body = run("document", {"title": "T", "markdown": markdown, "formats": ["pdf"]})["document.pdf"]
+    assert len(PdfReader(BytesIO(body)).pages) > 1
