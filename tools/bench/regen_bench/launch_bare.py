@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from regen_core.logs import configure_logs
 from regen_operator.kube.client import JOBS, KubeClient
 from regen_operator.launch.classes import load_classes
 from regen_operator.launch.job import build_job
@@ -22,6 +23,7 @@ CONCURRENCY = 16
 
 async def main(prefix: str, count: int) -> None:
     """Prints the seconds as JSON."""
+    configure_logs("warning", quiet=[])  # the client logs its login, and standard output carries the result
     classes = load_classes(Path(os.environ["REGEN_CLASSES_FILE"]))
     executor_class = classes.by_type["document"]
     async with KubeClient(timeout_seconds=60.0, concurrency=CONCURRENCY) as kube:
