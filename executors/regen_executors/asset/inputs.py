@@ -20,9 +20,6 @@ MAX_PIXELS: Final = 40_000_000
 MAX_SIDE: Final = 16_383
 """Width or height of a rendition at the most, as WebP has it."""
 
-MAX_FONT_BYTES: Final = 64 * 1024 * 1024
-"""The size of a font file at the most."""
-
 SourceFormat = Literal["png", "jpeg", "webp", "svg"]
 Format = Literal["png", "jpeg", "webp"]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
@@ -62,6 +59,7 @@ class RenditionInputs(StrictInputs):
         enlarge: whether a raster image may become larger than it is. An SVG always may.
         quality: of JPEG and of WebP that is not lossless.
         lossless: of WebP.
+        compression: of PNG, 0 (none) to 9; 6 by default.
         background: what shows through in JPEG; given for another format it replaces transparency there too.
         watermark: text over the image.
     """
@@ -75,6 +73,7 @@ class RenditionInputs(StrictInputs):
     enlarge: bool = False
     quality: Annotated[int | None, Field(ge=1, le=100)] = None
     lossless: bool = False
+    compression: Annotated[int | None, Field(ge=0, le=9)] = None
     background: Colour | None = None
     watermark: WatermarkInputs | None = None
 
@@ -84,6 +83,8 @@ class RenditionInputs(StrictInputs):
             msg = "expected width and height with fit cover"
         elif self.lossless and self.format != "webp":
             msg = "expected lossless only with format webp"
+        elif self.compression is not None and self.format != "png":
+            msg = "expected compression only with format png"
         elif self.quality is not None and (self.format == "png" or self.lossless):
             msg = "expected quality only with format jpeg, or with webp that is not lossless"
         else:
@@ -98,7 +99,7 @@ class AssetInputs(StrictInputs):
         source: the name of the source file that is the image.
         source_format: its format; by default what its name ends in. The file must be what this says.
         renditions: what to make of it.
-        fonts: names of source files (TrueType, OpenType) for an SVG's text; the first is the watermark's too.
+        fonts: names of source files (TrueType, OpenType), tried before the shipped fonts for an SVG's text and the watermark.
     """
 
     source: SourceName

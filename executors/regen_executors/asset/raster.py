@@ -10,7 +10,7 @@ import warnings
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from regen_executors.asset.inputs import MAX_PIXELS
 from regen_executors.interface import InvalidInput
@@ -47,8 +47,30 @@ def opened(content: bytes, kind: SourceFormat, field: str) -> Image.Image:
                 return _in_srgb(_upright(image))
     except Image.DecompressionBombError as error:
         raise InvalidInput(field, f"expected an image of {MAX_PIXELS} pixels at the most, got more") from error
+    except UnidentifiedImageError as error:
+        raise InvalidInput(field, f"expected a source that is a whole {named} image, got {_named(content)}") from error
     except (OSError, SyntaxError, ValueError, EOFError, OverflowError, struct.error) as error:
         raise InvalidInput(field, f"expected a source that is a whole {named} image: {error}"[:300]) from error
+
+
+def _named(content: bytes) -> str:
+    """Say what a file is by its first bytes, for the one who named it wrong."""
+    begin = content[:64].lstrip().lower()
+    kinds = {
+        b"\x89png": "a PNG",
+        b"\xff\xd8\xff": "a JPEG",
+        b"gif8": "a GIF",
+        b"%pdf": "a PDF",
+        b"bm": "a BMP",
+        b"ii*\0": "a TIFF",
+    }
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "a WebP"
+    if content[4:12] in {b"ftypavif", b"ftypheic"}:
+        return "an AVIF or HEIC"
+    if begin.startswith((b"<svg", b"<?xml")):
+        return "an SVG or XML"
+    return next((name for start, name in kinds.items() if begin.startswith(start)), "another kind of file")
 
 
 def bound(size: tuple[int, int], field: str) -> None:

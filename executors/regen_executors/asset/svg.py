@@ -1,4 +1,7 @@
-"""SVG sources, rendered by resvg: no script runs, nothing outside of the file is read, no font of the machine is used."""
+"""SVG sources, rendered by resvg: no script runs, nothing outside of the file is read, no font of the machine is used.
+
+What resvg would silently draw as nothing is refused: text that no font has, and HTML in ``foreignObject``.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,26 @@ from typing import TYPE_CHECKING, Final
 from xml.parsers import expat
 
 import resvg_py
-from PIL import Image
+from PIL import Image, ImageFont
 
 from regen_executors.asset.inputs import MAX_SIDE
 from regen_executors.asset.raster import bound, opened
 from regen_executors.interface import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from regen_executors.asset.inputs import SourceFormat
+    from regen_executors.fonts import Glyphs
 
 MAX_ELEMENTS: Final = 100_000
 MAX_DEPTH: Final = 200
-MAX_USES: Final = 1_000
+MAX_EXPANDED: Final = 200_000
+"""Elements after every ``use`` is replaced by a copy of its target."""
+MAX_BLUR: Final = 500.0
+"""The largest radius of a filter, in user units: the time of a blur or a morphology grows with it."""
 
+_FONT_SIZE: Final = 16.0
 _UNITS: Final = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, "q": 96 / 101.6}
 _LENGTH: Final = re.compile(r"\s*\+?(\d+\.?\d*|\.\d+)(?:e([+-]?\d{1,2}))?\s*([a-z]*)\s*", re.IGNORECASE)
 _DATA: Final = re.compile(r"data:image/(png|jpeg|jpg|webp);base64,(.*)", re.IGNORECASE | re.DOTALL)
@@ -41,7 +48,7 @@ class Drawing:
     width: float
     height: float
 
-    def rendered(self, scale: float, fonts: Sequence[Path], field: str) -> Image.Image:
+    def rendered(self, scale: float, glyphs: Glyphs, field: str) -> Image.Image:
         """The drawing as RGBA, ``scale`` times its own size.
 
         Raises:
@@ -50,12 +57,21 @@ class Drawing:
         size = (max(1, round(self.width * scale)), max(1, round(self.height * scale)))
         bound(size, field)
         try:
+            # Every family that the file names and no font has is drawn in the first given font, else in Noto Sans.
+            family = family_of(glyphs.paths[0])
             png = resvg_py.svg_to_bytes(
                 svg_string=self.text,
                 width=size[0],
                 height=size[1],
+                dpi=96,  # without it, in and cm are 0
                 skip_system_fonts=True,
-                font_files=[str(path) for path in fonts],
+                font_files=[str(path) for path in glyphs.paths],
+                font_family=family,
+                serif_family=family,
+                sans_serif_family=family,
+                cursive_family=family,
+                fantasy_family=family,
+                monospace_family=family,
             )
         except ValueError as error:
             raise InvalidInput(field, f"expected an SVG that can be drawn: {error}"[:300]) from error
@@ -63,19 +79,25 @@ class Drawing:
             return image.convert("RGBA")
 
 
-def parsed(content: bytes, field: str, *, with_fonts: bool) -> Drawing:
-    """The drawing in ``content``.
+def family_of(path: Path) -> str:
+    """Return the name of the font's family."""
+    return str(ImageFont.truetype(path, 16).getname()[0])
+
+
+def parsed(content: bytes, field: str, glyphs: Glyphs) -> Drawing:
+    """Parse and check an SVG.
 
     Raises:
-        InvalidInput: it is no SVG in UTF-8, refers to something outside of itself, declares entities, has text without a font,
-            is nested too deep or has no size.
+        InvalidInput: it is not an SVG in UTF-8, refers to something outside of itself, declares entities, has text that no font
+            has or HTML, is nested too deep or has no size.
     """
-    reading = _Reading(field, with_fonts=with_fonts)
+    reading = _Reading(field)
     try:
         text = content.decode("utf-8-sig")
         reading.read(text)
     except (UnicodeDecodeError, expat.ExpatError, ValueError) as error:
         raise InvalidInput(field, f"expected a source that is an SVG in UTF-8: {error}"[:300]) from error
+    glyphs.require(reading.text(), field)
     width, height = reading.size()
     return Drawing(text, width, height)
 
@@ -83,14 +105,16 @@ def parsed(content: bytes, field: str, *, with_fonts: bool) -> Drawing:
 class _Reading:
     """One pass over the elements of an SVG; refuses at the first that is not allowed."""
 
-    def __init__(self, field: str, *, with_fonts: bool) -> None:
+    def __init__(self, field: str) -> None:
         self._field = field
-        self._with_fonts = with_fonts
         self._root: dict[str, str] = {}
         self._open: list[tuple[str, str | None]] = []
         self._elements = 0
         self._uses: list[tuple[str, tuple[str, ...]]] = []
+        self._sizes: dict[str, int] = {}
+        self._drawn: list[str] = []
         self._in_style = 0
+        self._in_text = 0
 
     def read(self, text: str) -> None:
         parser = expat.ParserCreate(namespace_separator=" ")
@@ -102,11 +126,25 @@ class _Reading:
         parser.Parse(text.encode(), True)  # noqa: FBT003 - expat names no arguments
         self._check_uses()
 
+    def text(self) -> str:
+        """Return everything that is drawn as text, a line per element."""
+        return "\n".join(self._drawn)
+
     def size(self) -> tuple[float, float]:
-        """Width and height, by the root's attributes, else by its viewBox."""
-        box = [float(part) for part in re.findall(r"[-+]?(?:\d+\.?\d*|\.\d+)", self._root.get("viewBox", ""))]
-        width = _pixels(self._root.get("width", "100%"), box[2] if len(box) == 4 else None)
-        height = _pixels(self._root.get("height", "100%"), box[3] if len(box) == 4 else None)
+        """Return width and height. A missing one follows from the other and the viewBox (CSS Images Module Level 3)."""
+        box = [
+            float(part) for part in re.findall(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,2})?", self._root.get("viewBox", ""))
+        ]
+        ratio = box[2] / box[3] if len(box) == 4 and box[2] > 0 and box[3] > 0 else None
+        em = _pixels(self._root.get("font-size", ""), _FONT_SIZE) or _FONT_SIZE
+        width, height = (_pixels(self._root.get(name, ""), em) for name in ("width", "height"))
+        if ratio is not None:
+            if width is None and height is None:
+                width, height = box[2], box[3]
+            elif width is None and height is not None:
+                width = height * ratio
+            elif height is None and width is not None:
+                height = width / ratio
         if width is None or height is None or not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
             raise self._refusal(f"a width and a height, or a viewBox, of more than 0 and at most {MAX_SIDE} pixels")
         return width, height
@@ -119,15 +157,25 @@ class _Reading:
             self._root = attributes
         self._elements += 1
         if self._elements > MAX_ELEMENTS or len(self._open) >= MAX_DEPTH:
-            raise self._refusal(f"{MAX_ELEMENTS} elements at the most, {MAX_DEPTH} within one another")
-        if local == "text" and not self._with_fonts:
-            raise self._refusal("text as paths, or a font in inputs.fonts: no font of the machine is used")
+            raise self._refusal(f"at most {MAX_ELEMENTS} elements, at most {MAX_DEPTH} within one another")
+        if local == "foreignObject" and not (self._open and self._open[-1][0] == "switch"):
+            raise self._refusal("no foreignObject: HTML in it is not drawn. Export the labels as SVG text")
+        if local == "text":
+            self._drawn.append("")
+        self._in_text += local == "text"
         self._in_style += local == "style"
         for key, value in attributes.items():
             self._attribute(local, key.rpartition(" ")[2], value)
         self._open.append((local, attributes.get("id")))
+        for _, holder in self._open:
+            if holder is not None:
+                self._sizes[holder] = self._sizes.get(holder, 0) + 1
 
     def _attribute(self, element: str, key: str, value: str) -> None:
+        if key in {"stdDeviation", "radius"} and element in {"feGaussianBlur", "feDropShadow", "feMorphology"}:
+            numbers = [float(one) for one in re.findall(r"\d+\.?\d*(?:[eE][-+]?\d{1,3})?", value)]
+            if max(numbers, default=0.0) > MAX_BLUR:
+                raise self._refusal(f"filters with a radius of at most {MAX_BLUR:g}")
         if key == "href" and element not in {"a", "script"}:
             if element == "use" and value.startswith("#"):
                 self._uses.append((value[1:], tuple(name for _, name in self._open if name)))
@@ -149,10 +197,14 @@ class _Reading:
         opened(content, kind[data[1].lower()], self._field)
 
     def _end(self, name: str) -> None:
-        self._in_style -= name.rpartition(" ")[2] == "style"
+        local = name.rpartition(" ")[2]
+        self._in_style -= local == "style"
+        self._in_text -= local == "text"
         self._open.pop()
 
     def _characters(self, text: str) -> None:
+        if self._in_text and not self._in_style:
+            self._drawn[-1] += text
         if self._in_style and _OUTSIDE.search(text):
             raise self._refusal("no reference to anything outside of the file, got one in a style")
 
@@ -164,19 +216,35 @@ class _Reading:
             raise self._refusal("no style sheet outside of the file")
 
     def _check_uses(self) -> None:
-        holders = {holder for _, inside in self._uses for holder in inside}
-        if len(self._uses) > MAX_USES or any(target in holders for target, _ in self._uses):
-            raise self._refusal(f"{MAX_USES} use elements at the most, none of which refers to another")
+        """Bound the elements after expansion: ten levels of ten copies each are ten thousand million."""
+        inside: dict[str, list[str]] = {}
+        for target, holders in self._uses:
+            for holder in set(holders):
+                inside.setdefault(holder, []).append(target)
+        known: dict[str, int] = {}
+
+        def expanded(name: str, above: tuple[str, ...]) -> int:
+            if name in above or len(above) > MAX_DEPTH:
+                raise self._refusal("no use element that refers to itself")
+            if name not in known:
+                targets = inside.get(name, ())
+                known[name] = min(
+                    MAX_EXPANDED + 1, self._sizes.get(name, 0) + sum(expanded(one, (*above, name)) for one in targets)
+                )
+            return known[name]
+
+        if self._elements + sum(expanded(target, ()) for target, _ in self._uses) > MAX_EXPANDED:
+            raise self._refusal(f"at most {MAX_EXPANDED} elements once every use is replaced by its target")
 
     def _refusal(self, expected: str) -> InvalidInput:
         return InvalidInput(self._field, f"expected an SVG with {expected}")
 
 
-def _pixels(length: str, whole: float | None) -> float | None:
-    """A length in CSS pixels; a percentage is of the viewBox."""
-    if length.strip().endswith("%"):
-        return whole
+def _pixels(length: str, em: float) -> float | None:
+    """Return a length in CSS pixels; None for a percentage, ``auto``, or anything else that the viewBox decides."""
     found = _LENGTH.fullmatch(length)
-    if found is None or found[3].lower() not in _UNITS:
+    if found is None:
         return None
-    return float(f"{found[1]}e{found[2] or 0}") * _UNITS[found[3].lower()]
+    units = {**_UNITS, "em": em, "rem": _FONT_SIZE, "ex": em / 2, "ch": em / 2}
+    unit = units.get(found[3].lower())
+    return None if unit is None else float(f"{found[1]}e{found[2] or 0}") * unit
