@@ -6,7 +6,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from regen_core.errors import SettingsInvalid
-from regen_schema.connection import connection_parameters, connection_string
+from regen_schema.connection import SESSION_OPTIONS, connection_parameters, connection_string
 
 UNREADABLE = ["secret word", "postgresql://u:%ffsecret@h/db", "postgresql://u:p%zzsecret@h/db", "host=h password='secret"]
 
@@ -39,7 +39,8 @@ def test_our_deadlines_are_added() -> None:
         "password": "p w",
         "application_name": "ours",
         "connect_timeout": "30",
-        "options": "-c statement_timeout=30000 -c lock_timeout=15000",
+        "client_encoding": "UTF8",
+        "options": f"{SESSION_OPTIONS} -c statement_timeout=30000 -c lock_timeout=15000",
     }
 
 
@@ -49,4 +50,5 @@ def test_less_than_two_seconds_to_connect_would_be_two_for_libpq() -> None:
 
 def test_what_the_string_says_itself_is_kept() -> None:
     given = {"host": "h", "application_name": "theirs", "connect_timeout": "3", "options": "-c role=x"}
+    given["client_encoding"] = "UTF8"
     assert written("host=h application_name=theirs connect_timeout=3 options='-c role=x'", 30) == given
