@@ -1,4 +1,4 @@
-"""Making the job table, or adopting the one that an application has (contract section 2).
+"""Making the job table, or adopting the one that an application has (docs/contract.md#database).
 
 An application that triggers jobs made the table with Prisma: eight columns, ids of its own, rows in every status. Its rows
 stay, what is missing is added, ownership moves. What cannot be adopted is refused before anything is changed.

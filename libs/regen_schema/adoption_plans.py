@@ -1,4 +1,4 @@
-"""The application's "User" and "Plan" tables: looked at, granted, and otherwise left alone (contract section 2).
+"""The application's "User" and "Plan" tables: looked at, granted, and otherwise left alone (docs/contract.md#database).
 
 Unlike the job table they stay the application's: it owns, writes and deletes. We read named columns of them, and never more:
 the same tables may hold addresses and password hashes.

@@ -1,4 +1,4 @@
-"""The five roles, and their grants. NOLOGIN: a platform team grants them to the logins it makes (contract section 2)."""
+"""The five roles, and their grants. NOLOGIN: a platform team grants them to the logins it makes (docs/contract.md#database)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables as SQLAlchemy Core sees them (contract section 2), for reading and for comparing with the database.
+"""The tables as SQLAlchemy Core sees them (docs/contract.md#database), for reading and for comparing with the database.
 
 Triggers, functions, roles and grants are SQL, in ``regen_schema/sql``.
 """

@@ -25,7 +25,7 @@ STANDARD = re.compile(r"RFC|OpenID|Discovery|CommonMark|Connect Core|Tutorial|Re
 def tracked() -> list[Path]:
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True, timeout=30)
     paths = [ROOT / name for name in listing.stdout.split("\0") if name]
-    skipped = (ROOT / "requirements", ROOT / "libs" / "regen_schema", Path(__file__))
+    skipped = (ROOT / "requirements", Path(__file__))
     return [path for path in paths if path.suffix in TEXTS and path.is_file() and not any(map(path.is_relative_to, skipped))]
 
 
@@ -59,7 +59,7 @@ def unresolved(text: str) -> list[str]:
         "decision 99",
         "docs/gone.md",
         "docs/rules.md#gone",
-        "see contract section 3",
+        "see " + "contract " + "section 3",
     ],
 )
 def test_a_reference_that_leads_nowhere_is_found(text: str) -> None:
