@@ -34,8 +34,11 @@ MAX_BLUR: Final = 500.0
 """The largest radius of a filter, in user units: the time of a blur or a morphology grows with it."""
 
 _FONT_SIZE: Final = 16.0
+_NO_HTML: Final = "no foreignObject but in a switch with a fallback: HTML is not drawn. Export the labels as SVG text"
 _UNITS: Final = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, "q": 96 / 101.6}
 _LENGTH: Final = re.compile(r"\s*\+?(\d+\.?\d*|\.\d+)(?:e([+-]?\d{1,2}))?\s*([a-z]*)\s*", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"\d+\.?\d*(?:[eE][-+]?\d{1,3})?")
+_BLUR: Final = re.compile(r"(?:blur|drop-shadow)\(([^)]*)\)", re.IGNORECASE)
 _DATA: Final = re.compile(r"data:image/(png|jpeg|jpg|webp);base64,(.*)", re.IGNORECASE | re.DOTALL)
 _OUTSIDE: Final = re.compile(r"@import|url\(\s*['\"]?\s*(?!#|['\"]?\s*\))", re.IGNORECASE)
 
@@ -113,6 +116,7 @@ class _Reading:
         self._uses: list[tuple[str, tuple[str, ...]]] = []
         self._sizes: dict[str, int] = {}
         self._drawn: list[str] = []
+        self._switches: list[list[str]] = []
         self._in_style = 0
         self._in_text = 0
 
@@ -158,8 +162,7 @@ class _Reading:
         self._elements += 1
         if self._elements > MAX_ELEMENTS or len(self._open) >= MAX_DEPTH:
             raise self._refusal(f"at most {MAX_ELEMENTS} elements, at most {MAX_DEPTH} within one another")
-        if local == "foreignObject" and not (self._open and self._open[-1][0] == "switch"):
-            raise self._refusal("no foreignObject: HTML in it is not drawn. Export the labels as SVG text")
+        self._html(local)
         if local == "text":
             self._drawn.append("")
         self._in_text += local == "text"
@@ -171,9 +174,20 @@ class _Reading:
             if holder is not None:
                 self._sizes[holder] = self._sizes.get(holder, 0) + 1
 
+    def _html(self, local: str) -> None:
+        """Refuse ``foreignObject``, except in a ``switch``, whose other children are drawn instead."""
+        if self._open and self._open[-1][0] == "switch":
+            self._switches[-1].append(local)
+        elif local == "foreignObject":
+            raise self._refusal(_NO_HTML)
+        if local == "switch":
+            self._switches.append([])
+
     def _attribute(self, element: str, key: str, value: str) -> None:
+        if _BLUR.search(value):
+            self._check_blur(value)
         if key in {"stdDeviation", "radius"} and element in {"feGaussianBlur", "feDropShadow", "feMorphology"}:
-            numbers = [float(one) for one in re.findall(r"\d+\.?\d*(?:[eE][-+]?\d{1,3})?", value)]
+            numbers = [float(one) for one in _NUMBER.findall(value)]
             if max(numbers, default=0.0) > MAX_BLUR:
                 raise self._refusal(f"filters with a radius of at most {MAX_BLUR:g}")
         if key == "href" and element not in {"a", "script"}:
@@ -183,6 +197,12 @@ class _Reading:
                 self._embedded(value.strip())
         elif key != "href" and _OUTSIDE.search(value):
             raise self._refusal(f"no reference to anything outside of the file, got one in {key[:40]}")
+
+    def _check_blur(self, text: str) -> None:
+        """Check the CSS functions ``blur`` and ``drop-shadow``, in an attribute or a style sheet."""
+        numbers = [float(one) for call in _BLUR.findall(text) for one in _NUMBER.findall(call)]
+        if max(numbers, default=0.0) > MAX_BLUR:
+            raise self._refusal(f"filters with a radius of at most {MAX_BLUR:g}")
 
     def _embedded(self, value: str) -> None:
         """An image in a data URI, which is opened as any source is."""
@@ -200,11 +220,15 @@ class _Reading:
         local = name.rpartition(" ")[2]
         self._in_style -= local == "style"
         self._in_text -= local == "text"
+        if local == "switch" and set(self._switches.pop()) == {"foreignObject"}:
+            raise self._refusal(_NO_HTML)
         self._open.pop()
 
     def _characters(self, text: str) -> None:
-        if self._in_text and not self._in_style:
+        if self._in_text and self._open[-1][0] not in {"title", "desc", "style"}:
             self._drawn[-1] += text
+        if self._in_style:
+            self._check_blur(text)
         if self._in_style and _OUTSIDE.search(text):
             raise self._refusal("no reference to anything outside of the file, got one in a style")
 

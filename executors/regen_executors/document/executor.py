@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +17,7 @@ from regen_executors.document.pdf import pdf
 from regen_executors.document.template import Rendered, render
 from regen_executors.inputs import source_text, validated
 from regen_executors.interface import Artifact, Capped, ExecutionResult, InvalidInput
+from regen_executors.strict_json import json_decoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +90,7 @@ def _data(inputs: DocumentInputs, sources: Mapping[str, Path]) -> dict[str, Any]
         return inputs.data or {}
     field = "inputs.dataSource"
     try:
-        data = json.loads(source_text(sources, inputs.data_source, field, MAX_SOURCE_BYTES))
+        data = json_decoder().decode(source_text(sources, inputs.data_source, field, MAX_SOURCE_BYTES))
     except (ValueError, RecursionError) as error:
         raise InvalidInput(field, f"expected a source that is JSON: {error}") from error
     if not isinstance(data, dict):

@@ -5,7 +5,6 @@ The standard library reads them: it keeps integers and fractions exact where Arr
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +12,7 @@ from regen_executors.export.bounds import SOURCE, bound_columns, bound_rows, ref
 from regen_executors.export.columns import Column, Table, column
 from regen_executors.export.kinds import kind_of_value
 from regen_executors.interface import InvalidInput
+from regen_executors.strict_json import json_decoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,7 +56,7 @@ def json_array(text: str) -> list[Any]:
         InvalidInput: the text is no JSON, or no array.
     """
     try:
-        rows = _decoder().decode(text)
+        rows = json_decoder(parse_float=_fraction).decode(text)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(SOURCE, f"expected a source that is JSON: {error}") from error
     if not isinstance(rows, list):
@@ -70,7 +70,7 @@ def json_lines(text: str) -> Iterable[Any]:
     Raises:
         InvalidInput: names the first line that is no JSON.
     """
-    decoder = _decoder()
+    decoder = json_decoder(parse_float=_fraction)
     # Not splitlines(): U+2028 and others may stand inside a JSON string.
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
@@ -121,10 +121,6 @@ def _common_kind(name: str, values: list[Any], field: str) -> Kind:
     return found.pop() or "string" if found else "string"
 
 
-def _decoder() -> json.JSONDecoder:
-    return json.JSONDecoder(parse_float=_fraction, parse_constant=_refuse_constant, object_pairs_hook=_unique)
-
-
 def _fraction(text: str) -> Decimal:
     try:
         number = Decimal(text)
@@ -134,16 +130,3 @@ def _fraction(text: str) -> Decimal:
         msg = f"the exponent of {text[:40]} is beyond ±{_MAX_EXPONENT}"
         raise ValueError(msg)
     return number
-
-
-def _refuse_constant(name: str) -> None:
-    msg = f"{name} is not JSON"
-    raise ValueError(msg)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        msg = "an object has one name twice"
-        raise ValueError(msg)
-    return made
