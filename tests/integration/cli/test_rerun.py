@@ -121,7 +121,7 @@ def test_another_version_is_not_compared(world: World, tmp_path: Path) -> None:
     ran(world, tmp_path, meddle=_another_version)
     done = world.regen("verify", "job1", "--rerun")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "--rerun: version 0.9 of executor export wrote the outputs, but version 1" in done.stderr
+    assert "--rerun: version 0.9 of executor export wrote the outputs, but version 2" in done.stderr
 
 
 def test_a_second_run_that_fails_is_told(world: World) -> None:
